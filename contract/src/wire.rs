@@ -1,0 +1,204 @@
+//! Messages between agent, issuer and scripts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::claims::TrustForm;
+use crate::ids::{AccountId, AgentId, Audience, IssuerUrl, OrgId, Region, RoleArn};
+
+/// Paths of the issuer, relative to the issuer URL.
+pub mod paths {
+    /// The OpenID Connect discovery document.
+    pub const DISCOVERY: &str = "/.well-known/openid-configuration";
+    /// The JSON Web Key Set.
+    pub const JWKS: &str = "/.well-known/jwks.json";
+    /// What a customer needs to register the issuer.
+    pub const FEDERATION_INFO: &str = "/federation-info";
+    /// The same, under the versioned API.
+    pub const FEDERATION_INFO_V2: &str = "/api/v2/federation-info";
+    /// The token endpoint (RFC 6749).
+    pub const TOKEN: &str = "/oauth2/token";
+    /// Enrolment: a one-time code for a registered key.
+    pub const ENROL: &str = "/api/v2/agents/enrol";
+    /// The calling agent: its org and accounts. Authenticated by a client assertion as bearer token.
+    pub const AGENT: &str = "/api/v2/agent";
+}
+
+/// `client_assertion_type` of RFC 7523.
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// How long a client assertion may live at most, in seconds (`exp` minus `iat`).
+pub const ASSERTION_LIFETIME_MAX_S: i64 = 300;
+/// How far the clocks of agent and issuer may differ, in seconds.
+pub const CLOCK_SKEW_S: i64 = 60;
+
+/// The claims of an agent's client assertion (RFC 7523, section 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientAssertionClaims {
+    /// The agent.
+    pub iss: AgentId,
+    /// The agent again.
+    pub sub: AgentId,
+    /// The issuer's URL or its token endpoint.
+    pub aud: String,
+    /// Seconds since the epoch.
+    pub iat: i64,
+    /// Seconds since the epoch; at most [`ASSERTION_LIFETIME_MAX_S`] after `iat`.
+    pub exp: i64,
+    /// Unique per assertion: an assertion is taken once.
+    pub jti: String,
+}
+
+/// `/federation-info`: what a customer needs to register the issuer with AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederationInfo {
+    /// The issuer URL.
+    pub issuer: IssuerUrl,
+    /// The JWKS address.
+    pub jwks_uri: String,
+    /// The token endpoint.
+    pub token_endpoint: String,
+    /// The client ids to register with the provider; tokens carry one of them as `aud`.
+    pub audiences: Vec<Audience>,
+    /// The form of `sub`: `org-<uuid>`.
+    pub subject_format: String,
+    /// The signature algorithms of federation tokens.
+    pub signing_algs: Vec<String>,
+    /// How long a federation token lives, in seconds.
+    pub token_lifetime_s: i64,
+    /// The claims that a federation token may carry.
+    pub claims: Vec<String>,
+    /// The trust-policy forms that the issuer can generate; the first is the default.
+    pub trust_policy_forms: Vec<TrustForm>,
+}
+
+/// Request of `POST /api/v2/agents/enrol`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// The one-time code that the operator handed over.
+    pub code: String,
+    /// The public key that the agent made.
+    pub public_key: PublicJwk,
+    /// A name for people: the agent's host.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// A public key as a JWK (RFC 7517): RSA or P-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kty")]
+pub enum PublicJwk {
+    /// A P-256 key, base64url coordinates of 32 bytes.
+    #[serde(rename = "EC")]
+    Ec {
+        /// Always `P-256`.
+        crv: String,
+        /// The x coordinate.
+        x: String,
+        /// The y coordinate.
+        y: String,
+    },
+    /// An RSA key of 2,048 to 4,096 bits, base64url big-endian numbers.
+    #[serde(rename = "RSA")]
+    Rsa {
+        /// The modulus.
+        n: String,
+        /// The exponent.
+        e: String,
+    },
+}
+
+/// An account that an org registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountInfo {
+    /// The account.
+    pub account_id: AccountId,
+    /// The role to assume in it.
+    pub role_arn: RoleArn,
+    /// The region of its Resource Explorer aggregator.
+    pub region: Region,
+    /// The form of the role's trust policy.
+    pub trust_form: TrustForm,
+}
+
+/// Answer of enrolment and of `GET /api/v2/agent`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    /// The agent: `iss` and `sub` of its assertions.
+    pub agent_id: AgentId,
+    /// Its org.
+    pub org_id: OrgId,
+    /// The org's name, for people.
+    pub org_name: String,
+    /// The issuer URL: the `aud` of the agent's assertions.
+    pub issuer: IssuerUrl,
+    /// Where tokens are got.
+    pub token_endpoint: String,
+    /// The org's registered accounts.
+    pub accounts: Vec<AccountInfo>,
+}
+
+/// Answer of the token endpoint (RFC 6749, section 5.1).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenResponse {
+    /// The federation token.
+    pub access_token: String,
+    /// Always `Bearer`.
+    pub token_type: String,
+    /// Seconds until the token expires.
+    pub expires_in: i64,
+}
+
+impl std::fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenResponse").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+/// An error of the token endpoint (RFC 6749, section 5.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OAuthError {
+    /// The code.
+    pub error: OAuthErrorCode,
+    /// Cause and fix, for people.
+    pub error_description: String,
+}
+
+/// The error codes of RFC 6749 (section 5.2), RFC 8707 (`invalid_target`), and a full or failing server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OAuthErrorCode {
+    /// A parameter is missing, repeated or malformed.
+    InvalidRequest,
+    /// The client assertion was not accepted.
+    InvalidClient,
+    /// The grant is not valid.
+    InvalidGrant,
+    /// The client may not use this grant type.
+    UnauthorizedClient,
+    /// Only `client_credentials` is served.
+    UnsupportedGrantType,
+    /// The scope is unknown.
+    InvalidScope,
+    /// The `resource` is not a registered role of the agent's org (RFC 8707).
+    InvalidTarget,
+    /// The server can't answer now.
+    TemporarilyUnavailable,
+    /// The server failed.
+    ServerError,
+}
+
+/// An error of every other endpoint (RFC 9457, `application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A stable code: `enrolment_code_invalid`.
+    pub code: String,
+    /// The kind of problem, in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Cause and fix; absent on a 500.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+    /// The id under which the server logged it.
+    pub request_id: String,
+}

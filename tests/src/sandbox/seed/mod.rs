@@ -1,0 +1,1 @@
+//! The seeded account: resources, principals, states and planted drift.
