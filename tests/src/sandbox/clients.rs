@@ -2,13 +2,14 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_types::retry::RetryConfig;
 
 use super::{Sandbox, server::DEFAULT_REGION};
 
 /// An SDK configuration for this sandbox with these credentials, without retries, so that a test sees each answer. Pass it to
 /// `aws_sdk_…::Client::new`.
 pub fn config(sandbox: &Sandbox, credentials: Credentials, region: &str) -> SdkConfig {
-    base(sandbox, region).credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+    build(sandbox, Some(credentials), region)
 }
 
 /// An SDK configuration with the root credentials of one account, in the default region.
@@ -23,13 +24,15 @@ pub fn root_config(sandbox: &Sandbox, account_id: &str) -> SdkConfig {
 
 /// An SDK configuration without credentials, for the unsigned call.
 pub fn anonymous_config(sandbox: &Sandbox) -> SdkConfig {
-    base(sandbox, DEFAULT_REGION).build()
+    build(sandbox, None, DEFAULT_REGION)
 }
 
-fn base(sandbox: &Sandbox, region: &str) -> aws_config::Builder {
-    SdkConfig::builder()
+fn build(sandbox: &Sandbox, credentials: Option<Credentials>, region: &str) -> SdkConfig {
+    let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(sandbox.url())
         .region(Region::new(region.to_owned()))
-        .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
+        .retry_config(RetryConfig::disabled());
+    builder.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
+    builder.build()
 }

@@ -65,7 +65,9 @@ impl AwsError {
 
     /// The refusal as an HTTP answer in `protocol`.
     pub fn into_answer(self, protocol: Protocol, request_id: &str) -> Answer {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // The JSON 1.0 protocol knows no other client error than 400.
+        let plain = if protocol == Protocol::Json10 && (401..500).contains(&self.status) { 400 } else { self.status };
+        let status = StatusCode::from_u16(plain).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let builder = Response::builder().status(status);
         let code = json_code(&self.code, protocol);
         match protocol {

@@ -1,7 +1,7 @@
 //! Which service and operation a request is for.
 //!
-//! All services share one address, so the request itself must tell: the service in its signature's credential scope, or, when it
-//! is unsigned, its form action (STS) or else S3.
+//! All services share one address, so the request itself must tell: its target header (Cloud Control), the API version in its
+//! form (STS, IAM), its signature's credential scope (Resource Explorer), or else it is for S3.
 
 use http::{Method, request::Parts};
 
@@ -53,12 +53,6 @@ impl Service {
             Self::S3 => Protocol::S3,
         }
     }
-
-    fn from_signing_name(name: &str) -> Option<Self> {
-        [Self::Sts, Self::Iam, Self::ResourceExplorer, Self::CloudControl, Self::S3]
-            .into_iter()
-            .find(|service| service.signing_name() == name)
-    }
 }
 
 /// A recognised request.
@@ -70,38 +64,30 @@ pub struct Route {
     pub operation: String,
 }
 
-/// Recognises a request; `None` when no service of the sandbox fits.
+/// Recognises a request; `None` when no service of the sandbox fits. The shape is asked before the scope, so that a signature
+/// made for another service is refused rather than obeyed.
 pub fn recognise(parts: &Parts, body: &[u8]) -> Option<Route> {
-    let service = match Authorization::parse(&parts.headers) {
-        Ok(Some(authorization)) => Service::from_signing_name(&authorization.service)?,
-        _ => unsigned_service(parts, body),
-    };
-    let operation = match service {
-        Service::Sts | Service::Iam => Params::parse(body).optional("Action").unwrap_or("Unknown").to_owned(),
-        Service::CloudControl => {
-            let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-            target.rsplit('.').next().unwrap_or_default().to_owned()
-        }
-        Service::ResourceExplorer => parts.uri.path().trim_start_matches('/').to_owned(),
-        Service::S3 => s3_operation(parts),
-    };
-    Some(Route { service, operation })
-}
-
-/// An unsigned request is recognised by its shape, so that the refusal for the missing signature has the right protocol.
-fn unsigned_service(parts: &Parts, body: &[u8]) -> Service {
-    if let Some(target) = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
-        if target.starts_with("CloudApiService.") {
-            return Service::CloudControl;
-        }
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some(operation) = target.strip_prefix("CloudApiService.") {
+        return Some(Route { service: Service::CloudControl, operation: operation.to_owned() });
     }
-    let is_form = parts.method == Method::POST && parts.uri.path() == "/";
-    if is_form {
+    if parts.method == Method::POST && parts.uri.path() == "/" {
         let params = Params::parse(body);
         // The API versions tell the two Query services apart.
-        return if params.optional("Version") == Some("2010-05-08") { Service::Iam } else { Service::Sts };
+        let service = match params.optional("Version") {
+            Some("2010-05-08") => Service::Iam,
+            Some("2011-06-15") => Service::Sts,
+            _ => return None,
+        };
+        return Some(Route { service, operation: params.optional("Action").unwrap_or("Unknown").to_owned() });
     }
-    Service::S3
+    let scope = Authorization::parse(&parts.headers).ok().flatten().map(|authorization| authorization.service);
+    if scope.as_deref() == Some(Service::ResourceExplorer.signing_name()) {
+        let operation = parts.uri.path().trim_start_matches('/').to_owned();
+        return Some(Route { service: Service::ResourceExplorer, operation });
+    }
+    // Everything else is S3: signed for it, or an unsigned GET of a public object.
+    Some(Route { service: Service::S3, operation: s3_operation(parts) })
 }
 
 fn s3_operation(parts: &Parts) -> String {

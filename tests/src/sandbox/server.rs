@@ -35,6 +35,8 @@ pub struct Call {
     pub service: Service,
     /// The operation, as AWS names it.
     pub operation: String,
+    /// The id under which this request is answered.
+    pub request_id: String,
     /// Who calls; its `region` is the one that the request was signed for.
     pub caller: Caller,
     /// Method, path, headers.
@@ -134,13 +136,14 @@ async fn answer(State(world): State<Arc<World>>, request: Request<Body>) -> Resp
     if service == Service::S3 {
         return answer_s3(&world, parts, body, entry, &request_id).await;
     }
-    let outcome = match admit(&world, service, operation, parts, body, &mut entry).await {
+    let admitted = admit(&world, service, operation, parts, body, &mut entry, &request_id).await;
+    let outcome = match admitted {
         Ok(Admitted::Dropped) => {
             entry.outcome = "dropped".to_owned();
             world.log.record(entry);
             return dropped();
         }
-        Ok(Admitted::Unsigned(body)) => sts::handle_unsigned(&world, &body).await,
+        Ok(Admitted::Unsigned(body)) => sts::handle_unsigned(&world, &body, &request_id).await,
         Ok(Admitted::Call(call)) => dispatch(&world, &call).await,
         Err(refusal) => Err(refusal),
     };
@@ -171,6 +174,7 @@ async fn admit(
     parts: Parts,
     body: Bytes,
     entry: &mut LogEntry,
+    request_id: &str,
 ) -> Result<Admitted, AwsError> {
     let unsigned = service == Service::Sts && operation == "AssumeRoleWithWebIdentity";
     let caller = if unsigned { None } else { Some(world.authenticate(&parts, &body, service.signing_name())?) };
@@ -182,7 +186,10 @@ async fn admit(
     }
     Ok(match caller {
         None => Admitted::Unsigned(body),
-        Some(caller) => Admitted::Call(Box::new(Call { service, operation, caller, parts, body })),
+        Some(caller) => {
+            let request_id = request_id.to_owned();
+            Admitted::Call(Box::new(Call { service, operation, request_id, caller, parts, body }))
+        }
     })
 }
 

@@ -26,6 +26,17 @@ pub enum Principal {
     },
 }
 
+impl Principal {
+    /// The value of `aws:PrincipalType`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Root => "Account",
+            Self::User { .. } => "User",
+            Self::Session { .. } => "AssumedRole",
+        }
+    }
+}
+
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {

@@ -4,14 +4,13 @@
 //! caller's policies. Both speak AWS's error codes of the Query protocol; [`AwsError::into_answer`] translates for JSON services.
 
 mod caller;
-mod context;
 mod credential;
 pub mod permission;
 pub mod signature;
 
 pub use caller::{Caller, Principal};
-pub use context::Context;
 pub use credential::{AccessKey, Session, unique_id};
+pub use driftwise_contract::policy::Context;
 
 use http::request::Parts;
 

@@ -10,6 +10,6 @@ pub async fn handle(_world: &Arc<World>, call: &Call) -> Result<Answer, AwsError
 }
 
 /// Answers `AssumeRoleWithWebIdentity`, the one call that nobody signs.
-pub async fn handle_unsigned(_world: &Arc<World>, _body: &[u8]) -> Result<Answer, AwsError> {
+pub async fn handle_unsigned(_world: &Arc<World>, _body: &[u8], _request_id: &str) -> Result<Answer, AwsError> {
     Err(AwsError::access_denied("Not authorized to perform sts:AssumeRoleWithWebIdentity"))
 }
