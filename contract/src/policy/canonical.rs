@@ -11,6 +11,8 @@
 //!
 //! Not the same: `"Principal": "*"` and `{"AWS": "*"}` (STS admits web identities by the first only), other `Sid`s, a
 //! pattern and what it spans, a condition with an empty list of values and none.
+//!
+//! A JSON number stands for its shortest decimal; one of more than 15 digits may lose the last, which its text doesn't.
 
 use super::compare::number;
 use super::principal::whole_account;
@@ -46,9 +48,7 @@ fn canonical_text(text: &str) -> Result<Value, PolicyError> {
     }
     // No JSON text starts with a percent sign.
     let value: Value = if text.starts_with('%') {
-        let json = percent_decode_str(text)
-            .decode_utf8()
-            .map_err(PolicyError::encoding)?;
+        let json = percent_decode_str(text).decode_utf8().map_err(PolicyError::encoding)?;
         serde_json::from_str(&json)?
     } else {
         serde_json::from_str(text)?
@@ -99,7 +99,7 @@ fn statement_member(name: &str, value: &Value) -> Option<Value> {
             Some(known.unwrap_or(effect).into())
         }
         ("Principal" | "NotPrincipal", value) => principals(value),
-        ("Action" | "NotAction", value) => filled(list(value, |name| name.to_lowercase())),
+        ("Action" | "NotAction", value) => filled(list(value, str::to_lowercase)),
         ("Resource" | "NotResource", value) => filled(list(value, str::to_owned)),
         ("Condition", Value::Object(operators)) => Some(conditions(operators)).filter(|c| !is_empty(c)),
         (_, value) => Some(as_it_is(value)),
@@ -110,11 +110,7 @@ fn principals(value: &Value) -> Option<Value> {
     let account = |name: &str| whole_account(name).unwrap_or(name).to_owned();
     match value {
         Value::Object(kinds) => Some(object(kinds, |kind, names| {
-            filled(if kind == PrincipalKind::Aws.as_str() {
-                list(names, account)
-            } else {
-                list(names, str::to_owned)
-            })
+            filled(if kind == PrincipalKind::Aws.as_str() { list(names, account) } else { list(names, str::to_owned) })
         }))
         .filter(|kinds| !is_empty(kinds)),
         names => {
@@ -129,8 +125,7 @@ fn principals(value: &Value) -> Option<Value> {
 
 fn conditions(operators: &Map<String, Value>) -> Value {
     let operators = renamed(operators, |name| {
-        name.parse::<Operator>()
-            .map_or_else(|_| name.to_owned(), |operator| operator.to_string())
+        name.parse::<Operator>().map_or_else(|_| name.to_owned(), |operator| operator.to_string())
     });
     let operators = operators.into_iter().filter_map(|(name, keys)| {
         let comparison = name.parse::<Operator>().ok().map(|o| o.comparison);
@@ -153,18 +148,13 @@ fn conditions(operators: &Map<String, Value>) -> Value {
 fn condition_value(comparison: Option<Comparison>, text: &str) -> String {
     match comparison {
         Some(c) if c.is_truth() => text.to_ascii_lowercase(),
-        Some(c) if c.is_numeric() => {
-            number(text).map_or_else(|| text.to_owned(), |number| number.to_string())
-        }
+        Some(c) if c.is_numeric() => number(text).map_or_else(|| text.to_owned(), |number| number.to_string()),
         _ => text.to_owned(),
     }
 }
 
 /// The members under their canonical names, sorted. Where two members would share one, they keep their own names.
-fn renamed<'a>(
-    members: &'a Map<String, Value>,
-    rename: impl Fn(&str) -> String,
-) -> BTreeMap<String, &'a Value> {
+fn renamed(members: &Map<String, Value>, rename: impl Fn(&str) -> String) -> BTreeMap<String, &Value> {
     let mut uses = BTreeMap::<String, usize>::new();
     for name in members.keys() {
         *uses.entry(rename(name)).or_default() += 1;
@@ -180,10 +170,7 @@ fn renamed<'a>(
 }
 
 /// An object with sorted members; those that `member` gives up and those that are null are gone.
-fn object(
-    members: &Map<String, Value>,
-    member: impl Fn(&str, &Value) -> Option<Value>,
-) -> Value {
+fn object(members: &Map<String, Value>, member: impl Fn(&str, &Value) -> Option<Value>) -> Value {
     let members: BTreeMap<&String, Value> = members
         .iter()
         .filter(|(_, value)| !value.is_null())

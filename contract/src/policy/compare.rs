@@ -24,10 +24,7 @@ pub(super) fn holds(condition: &Condition, context: &Context, variables: Option<
     let actual = context.values(&condition.key);
     if operator.comparison == Comparison::Null {
         let is_absent = actual.is_none().to_string();
-        return condition
-            .values
-            .iter()
-            .any(|value| value.eq_ignore_ascii_case(&is_absent));
+        return condition.values.iter().any(|value| value.eq_ignore_ascii_case(&is_absent));
     }
     let negated = operator.comparison.negates();
     let Some(actual) = actual else {
@@ -41,10 +38,7 @@ pub(super) fn holds(condition: &Condition, context: &Context, variables: Option<
     let comparison = negated.unwrap_or(operator.comparison);
     let variables = variables.filter(|_| comparison.takes_variables());
     let passes = |actual: &String| {
-        let mut outcomes = condition
-            .values
-            .iter()
-            .map(|value| compare(comparison, value, actual, variables));
+        let mut outcomes = condition.values.iter().map(|value| compare(comparison, value, actual, variables));
         if negated.is_some() {
             outcomes.all(|outcome| outcome == Some(false))
         } else {
@@ -58,18 +52,11 @@ pub(super) fn holds(condition: &Condition, context: &Context, variables: Option<
 }
 
 /// One policy value against one context value, under a positive comparison; None if a variable has no value.
-fn compare(
-    comparison: Comparison,
-    expected: &str,
-    actual: &str,
-    variables: Option<&Context>,
-) -> Option<bool> {
+fn compare(comparison: Comparison, expected: &str, actual: &str, variables: Option<&Context>) -> Option<bool> {
     let pieces = || resolve(expected, variables);
     Some(match comparison {
         Comparison::StringEquals => literal(&pieces()?) == actual,
-        Comparison::StringEqualsIgnoreCase => {
-            literal(&pieces()?).to_lowercase() == actual.to_lowercase()
-        }
+        Comparison::StringEqualsIgnoreCase => literal(&pieces()?).to_lowercase() == actual.to_lowercase(),
         Comparison::StringLike => fits(&pieces()?, actual),
         // "ArnEquals and ArnLike behave identically."
         Comparison::ArnEquals | Comparison::ArnLike => arn_fits(&pieces()?, actual),
@@ -119,9 +106,7 @@ fn is<T: PartialOrd>(
 
 /// A decimal number; neither `inf` nor `nan`, which Rust would read. Minus zero is zero.
 pub(super) fn number(text: &str) -> Option<f64> {
-    let is_decimal = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let is_decimal = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     let number = text.parse::<f64>().ok()?;
     (is_decimal && number.is_finite()).then_some(number + 0.0)
 }
@@ -141,15 +126,11 @@ fn instant(text: &str) -> Option<OffsetDateTime> {
             _ => text.to_owned(),
         },
     };
-    OffsetDateTime::parse(&full, &Rfc3339)
-        .ok()
-        .or_else(|| OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok())
+    OffsetDateTime::parse(&full, &Rfc3339).ok().or_else(|| OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok())
 }
 
 fn network(text: &str) -> Option<IpNet> {
-    text.parse()
-        .ok()
-        .or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))
+    text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))
 }
 
 #[cfg(test)]

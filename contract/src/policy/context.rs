@@ -29,11 +29,7 @@ impl Context {
     }
 
     /// Sets a multivalued key, such as `aws:TagKeys`. Without values it counts as absent.
-    pub fn set_many<V: Into<String>>(
-        &mut self,
-        key: &str,
-        values: impl IntoIterator<Item = V>,
-    ) -> &mut Self {
+    pub fn set_many<V: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) -> &mut Self {
         self.insert(key, values.into_iter().map(Into::into).collect(), true)
     }
 
@@ -50,9 +46,7 @@ impl Context {
     /// Sets an instant, such as `aws:CurrentTime`.
     pub fn set_date(&mut self, key: &str, value: OffsetDateTime) -> &mut Self {
         // RFC 3339 can't write years beyond 9999; epoch seconds can, and mean the same to the Date operators.
-        let text = value
-            .format(&Rfc3339)
-            .unwrap_or_else(|_| value.unix_timestamp().to_string());
+        let text = value.format(&Rfc3339).unwrap_or_else(|_| value.unix_timestamp().to_string());
         self.set(key, text)
     }
 
@@ -87,10 +81,7 @@ impl Context {
     }
 
     fn insert(&mut self, key: &str, values: Vec<String>, is_multivalued: bool) -> &mut Self {
-        let entry = Entry {
-            values,
-            is_multivalued,
-        };
+        let entry = Entry { values, is_multivalued };
         self.entries.insert(key.to_lowercase(), entry);
         self
     }

@@ -3,6 +3,7 @@
 
 use super::{Operator, PolicyError, Principals};
 use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A policy document: identity, resource, trust or session policy.
@@ -66,14 +67,18 @@ impl PolicyDocument {
     /// unknown operator, a repeated `Sid` are refused. A scalar stands for a list of one, `Effect` may be in any case,
     /// condition values may be booleans and numbers.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        Ok(serde_json::from_str(text)?)
+        serde_json::from_str(text).map_err(|refusal| {
+            // Inside a member the reader can't tell broken JSON from a broken rule.
+            match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => refusal.into(),
+                Err(broken) => broken.into(),
+            }
+        })
     }
 
     /// Reads a document as IAM hands it out: percent-encoded (RFC 3986; `+` is a plus, not a blank).
     pub fn parse_url_encoded(text: &str) -> Result<Self, PolicyError> {
-        let json = percent_decode_str(text)
-            .decode_utf8()
-            .map_err(PolicyError::encoding)?;
+        let json = percent_decode_str(text).decode_utf8().map_err(PolicyError::encoding)?;
         Self::parse(&json)
     }
 
@@ -139,7 +144,7 @@ impl Statement {
         self.resource.as_ref()
     }
 
-    /// The conditions, in the order written.
+    /// The conditions, sorted by operator and key: the members of a JSON object have no order.
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
     }

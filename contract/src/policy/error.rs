@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A policy document that can't be read.
 ///
-/// `line` and `column` count from 1; both are 0 where the position is unknown (a document that was read from an
-/// already parsed JSON value).
+/// The position is where the reader stood when it noticed: just behind the wrong value, at the end of the object for a
+/// missing member. There is none for a document that was read from an already parsed JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
     fault: PolicyFault,
@@ -27,12 +27,7 @@ pub enum PolicyFault {
 
 impl PolicyError {
     pub(super) fn encoding(cause: impl fmt::Display) -> Self {
-        Self {
-            fault: PolicyFault::Encoding,
-            line: 0,
-            column: 0,
-            cause: cause.to_string(),
-        }
+        Self { fault: PolicyFault::Encoding, line: 0, column: 0, cause: cause.to_string() }
     }
 
     /// What kind of mistake it is.
@@ -45,7 +40,7 @@ impl PolicyError {
         self.line
     }
 
-    /// The column of the mistake, from 1; 0 when unknown. For a missing member it is the end of the object.
+    /// The column of the mistake; 0 before the first character of a line.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -58,12 +53,7 @@ impl PolicyError {
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            fault,
-            line,
-            column,
-            cause,
-        } = self;
+        let Self { fault, line, column, cause } = self;
         f.write_str(match fault {
             PolicyFault::Encoding => "the policy document is not percent-encoded UTF-8",
             PolicyFault::Json => "the policy document is not JSON",
@@ -83,11 +73,7 @@ impl From<serde_json::Error> for PolicyError {
         let text = error.to_string();
         let position = format!(" at line {} column {}", error.line(), error.column());
         Self {
-            fault: if error.is_data() {
-                PolicyFault::Refused
-            } else {
-                PolicyFault::Json
-            },
+            fault: if error.is_data() { PolicyFault::Refused } else { PolicyFault::Json },
             line: error.line(),
             column: error.column(),
             cause: text.strip_suffix(&position).unwrap_or(&text).to_owned(),

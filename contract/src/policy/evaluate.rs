@@ -4,23 +4,18 @@ use super::compare::holds;
 use super::pattern::{action_fits, resolve, resource_fits};
 use super::principal::whole_account;
 use super::{
-    Context, Decision, Effect, Evaluation, Failure, Matching, PolicyDocument, PrincipalKind,
-    Principals, Request, RequestPrincipal, Statement, StatementRef, StatementTrace,
+    Context, Decision, Effect, Evaluation, Failure, Matching, PolicyDocument, PrincipalKind, Principals, Request,
+    RequestPrincipal, Statement, StatementRef, StatementTrace,
 };
 
 /// Decides a request by several documents of the same standing: the policies attached to one principal, say. How
 /// documents of different standing combine (an identity's with a session's or a boundary's) is for the caller: each set
 /// is asked on its own.
-pub fn evaluate_all<'a>(
-    policies: impl IntoIterator<Item = &'a PolicyDocument>,
-    request: &Request,
-) -> Evaluation {
+pub fn evaluate_all<'a>(policies: impl IntoIterator<Item = &'a PolicyDocument>, request: &Request) -> Evaluation {
     let mut statements = Vec::new();
     for (policy, document) in policies.into_iter().enumerate() {
         for (index, statement) in document.statements.iter().enumerate() {
-            let variables = document
-                .has_policy_variables()
-                .then_some(&request.context);
+            let variables = document.has_policy_variables().then_some(&request.context);
             statements.push(StatementTrace {
                 statement: StatementRef::new(policy, index, statement),
                 effect: statement.effect,
@@ -29,21 +24,14 @@ pub fn evaluate_all<'a>(
         }
     }
     let first = |effect| {
-        statements
-            .iter()
-            .find(|trace| trace.effect == effect && trace.is_match())
-            .map(|trace| trace.statement.clone())
+        statements.iter().find(|trace| trace.effect == effect && trace.is_match()).map(|trace| trace.statement.clone())
     };
     let (decision, decided_by) = match (first(Effect::Deny), first(Effect::Allow)) {
         (Some(deny), _) => (Decision::ExplicitDeny, Some(deny)),
         (None, Some(allow)) => (Decision::Allow, Some(allow)),
         (None, None) => (Decision::ImplicitDeny, None),
     };
-    Evaluation {
-        decision,
-        decided_by,
-        statements,
-    }
+    Evaluation { decision, decided_by, statements }
 }
 
 impl PolicyDocument {
@@ -78,23 +66,14 @@ fn failures(statement: &Statement, request: &Request, variables: Option<&Context
 }
 
 fn action_matches(element: &Matching<Vec<String>>, action: &str) -> bool {
-    let is_listed = element
-        .listed()
-        .iter()
-        .any(|pattern| action_fits(pattern, action));
+    let is_listed = element.listed().iter().any(|pattern| action_fits(pattern, action));
     is_listed != element.is_negated()
 }
 
 /// A document without `Resource` (a trust policy) speaks of what it is attached to. A variable without a value takes
 /// its entry out of `Resource`, and makes `NotResource` fail, as nobody can say what was meant to be left out.
-fn resource_matches(
-    element: Option<&Matching<Vec<String>>>,
-    resource: &str,
-    variables: Option<&Context>,
-) -> bool {
-    let fits = |pattern: &String| {
-        resolve(pattern, variables).map(|pattern| resource_fits(&pattern, resource))
-    };
+fn resource_matches(element: Option<&Matching<Vec<String>>>, resource: &str, variables: Option<&Context>) -> bool {
+    let fits = |pattern: &String| resolve(pattern, variables).map(|pattern| resource_fits(&pattern, resource));
     match element {
         None => true,
         Some(Matching::Only(listed)) => listed.iter().any(|pattern| fits(pattern) == Some(true)),
@@ -123,22 +102,12 @@ fn is_listed(listed: &Principals, caller: &RequestPrincipal) -> bool {
         // principal name or ARN").
         (_, RequestPrincipal::Federated(provider)) => has(PrincipalKind::Federated, provider),
         (_, RequestPrincipal::Anonymous) => has(PrincipalKind::Aws, "*"),
-        (_, RequestPrincipal::Service(service)) => {
-            has(PrincipalKind::Service, service) || has(PrincipalKind::Aws, "*")
+        (_, RequestPrincipal::Service(service)) => has(PrincipalKind::Service, service) || has(PrincipalKind::Aws, "*"),
+        (_, RequestPrincipal::Aws { arn, account_id, role_arn }) => {
+            listed.of_kind(PrincipalKind::Aws).iter().any(|name| {
+                name == "*" || name == arn || is_account(name, account_id) || is_role_of(name, arn, role_arn.as_deref())
+            })
         }
-        (
-            _,
-            RequestPrincipal::Aws {
-                arn,
-                account_id,
-                role_arn,
-            },
-        ) => listed.of_kind(PrincipalKind::Aws).iter().any(|name| {
-            name == "*"
-                || name == arn
-                || is_account(name, account_id)
-                || is_role_of(name, arn, role_arn.as_deref())
-        }),
     }
 }
 
@@ -146,12 +115,7 @@ fn is_listed(listed: &Principals, caller: &RequestPrincipal) -> bool {
 /// its role is, too (IAM user guide, "`NotPrincipal`": "you must also specify the account ARN of the not-denied
 /// principal", "the role ARN and the assumed-role session ARN").
 fn is_exempt(listed: &Principals, caller: &RequestPrincipal) -> bool {
-    let RequestPrincipal::Aws {
-        arn,
-        account_id,
-        role_arn,
-    } = caller
-    else {
+    let RequestPrincipal::Aws { arn, account_id, role_arn } = caller else {
         return is_listed(listed, caller);
     };
     let names = listed.of_kind(PrincipalKind::Aws);
@@ -161,8 +125,7 @@ fn is_exempt(listed: &Principals, caller: &RequestPrincipal) -> bool {
         || lists(&|name| name == "*")
         || lists(&|name| is_account(name, account_id))
             && (is_root || lists(&|name| name == arn))
-            && (session_role(arn).is_none()
-                || lists(&|name| is_role_of(name, arn, role_arn.as_deref())))
+            && (session_role(arn).is_none() || lists(&|name| is_role_of(name, arn, role_arn.as_deref())))
 }
 
 fn is_account(name: &str, account_id: &str) -> bool {

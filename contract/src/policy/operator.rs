@@ -95,11 +95,7 @@ impl Comparison {
     pub fn takes_variables(self) -> bool {
         matches!(
             self.negates().unwrap_or(self),
-            Self::StringEquals
-                | Self::StringEqualsIgnoreCase
-                | Self::StringLike
-                | Self::ArnEquals
-                | Self::ArnLike
+            Self::StringEquals | Self::StringEqualsIgnoreCase | Self::StringLike | Self::ArnEquals | Self::ArnLike
         )
     }
 
@@ -122,39 +118,22 @@ impl FromStr for Operator {
         let refusal = || format!("unknown condition operator {text:?}");
         let (set, rest) = match text.split_once(':') {
             None => (None, text),
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAllValues") => {
-                (Some(SetQualifier::ForAllValues), rest)
-            }
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAnyValue") => {
-                (Some(SetQualifier::ForAnyValue), rest)
-            }
+            Some((set, rest)) if set.eq_ignore_ascii_case("ForAllValues") => (Some(SetQualifier::ForAllValues), rest),
+            Some((set, rest)) if set.eq_ignore_ascii_case("ForAnyValue") => (Some(SetQualifier::ForAnyValue), rest),
             Some(_) => return Err(refusal()),
         };
         let named = |name: &str| {
-            Comparison::ALL
-                .iter()
-                .copied()
-                .find(|comparison| comparison.as_str().eq_ignore_ascii_case(name))
+            Comparison::ALL.iter().copied().find(|comparison| comparison.as_str().eq_ignore_ascii_case(name))
         };
         if let Some(comparison) = named(rest) {
-            return Ok(Self {
-                set,
-                comparison,
-                if_exists: false,
-            });
+            return Ok(Self { set, comparison, if_exists: false });
         }
         let at = rest.len().checked_sub("IfExists".len()).ok_or_else(refusal)?;
         let (name, suffix) = rest.split_at_checked(at).ok_or_else(refusal)?;
         match named(name) {
             // "You can add IfExists to the end of any condition operator name except the Null condition."
-            Some(comparison)
-                if suffix.eq_ignore_ascii_case("IfExists") && comparison != Comparison::Null =>
-            {
-                Ok(Self {
-                    set,
-                    comparison,
-                    if_exists: true,
-                })
+            Some(comparison) if suffix.eq_ignore_ascii_case("IfExists") && comparison != Comparison::Null => {
+                Ok(Self { set, comparison, if_exists: true })
             }
             _ => Err(refusal()),
         }
@@ -180,17 +159,9 @@ mod tests {
     #[test]
     fn every_operator_reads_back_from_its_display() {
         for &comparison in Comparison::ALL {
-            for set in [
-                None,
-                Some(SetQualifier::ForAllValues),
-                Some(SetQualifier::ForAnyValue),
-            ] {
+            for set in [None, Some(SetQualifier::ForAllValues), Some(SetQualifier::ForAnyValue)] {
                 for if_exists in [false, true] {
-                    let operator = Operator {
-                        set,
-                        comparison,
-                        if_exists,
-                    };
+                    let operator = Operator { set, comparison, if_exists };
                     let read = operator.to_string().parse::<Operator>();
                     if comparison == Comparison::Null && if_exists {
                         assert!(read.is_err());

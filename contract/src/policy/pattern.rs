@@ -117,18 +117,62 @@ pub(super) fn arn_fits(pattern: &[Piece], arn: &str) -> bool {
     patterns.len() == parts.len() && patterns.iter().zip(parts).all(|(pattern, part)| fits(pattern, part))
 }
 
-/// Whether a resource fits: part by part as [`arn_fits`], but "if you specify an incomplete ARN (one with fewer than the
-/// standard six fields) for the Resource element, AWS completes the ARN by adding wildcard characters (*) to all
-/// missing fields". What is no ARN (`*`) is matched as a whole.
+/// Whether a resource fits. Parts are matched as by [`arn_fits`], with two liberties of the `Resource` element:
+/// - "If the `*` wildcard is the last character of a resource ARN segment, it can expand to match beyond the colon
+///   boundaries."
+/// - "If you specify an incomplete ARN (one with fewer than the standard six fields) for the Resource element, AWS
+///   completes the ARN by adding wildcard characters (*) to all missing fields."
+///
+/// What is no ARN (`*`, as request or as pattern) is matched as a whole.
 pub(super) fn resource_fits(pattern: &[Piece], resource: &str) -> bool {
-    let patterns = arn_patterns(pattern);
-    match arn_parts(resource) {
-        Some(parts) if fits(patterns[0], "arn") && patterns.len() > 1 => parts
-            .iter()
-            .enumerate()
-            .all(|(place, part)| patterns.get(place).is_none_or(|pattern| fits(pattern, part))),
-        _ => fits(pattern, resource),
+    let is_arn = |pieces: &[Piece]| pieces.starts_with(&"arn:".chars().map(Piece::Written).collect::<Vec<_>>());
+    if arn_parts(resource).is_none() || !is_arn(pattern) {
+        return fits(pattern, resource);
     }
+    if fits_beyond_colons(pattern, resource) {
+        return true;
+    }
+    let colons = pattern.iter().filter(|piece| **piece == Piece::Written(':'));
+    colons.count() < 5 && {
+        let completed = [pattern, &[Piece::Written(':'), Piece::Written('*')]].concat();
+        fits_beyond_colons(&completed, resource)
+    }
+}
+
+/// As [`fits`], but the first five colons of the ARN are matched by a colon or by a star that ends a part, and not by
+/// any other wildcard.
+fn fits_beyond_colons(pattern: &[Piece], arn: &str) -> bool {
+    // reachable[t]: the pattern read so far fits the first t characters.
+    let text: Vec<char> = arn.chars().collect();
+    let mut colons = 0;
+    let is_boundary: Vec<bool> = text
+        .iter()
+        .map(|c| {
+            colons += usize::from(*c == ':');
+            *c == ':' && colons <= 5
+        })
+        .collect();
+    let mut reachable = vec![false; text.len() + 1];
+    reachable[0] = true;
+    for (place, piece) in pattern.iter().enumerate() {
+        if *piece == Piece::Written('*') {
+            let ends_part = matches!(pattern.get(place + 1), None | Some(Piece::Written(':')));
+            for t in 0..text.len() {
+                reachable[t + 1] |= reachable[t] && (ends_part || !is_boundary[t]);
+            }
+        } else {
+            for t in (0..text.len()).rev() {
+                reachable[t + 1] = reachable[t]
+                    && match piece {
+                        Piece::Written('?') => !is_boundary[t],
+                        Piece::Written(c) => *c == text[t],
+                        Piece::Filled(c) => *c == text[t] && !is_boundary[t],
+                    };
+            }
+            reachable[0] = false;
+        }
+    }
+    reachable[text.len()]
 }
 
 fn arn_parts(arn: &str) -> Option<[&str; 6]> {
@@ -140,11 +184,7 @@ fn arn_parts(arn: &str) -> Option<[&str; 6]> {
 /// next part, unless the variable stands for the ARN as a whole.
 fn arn_patterns(pattern: &[Piece]) -> Vec<&[Piece]> {
     let is_filled = matches!(pattern.first(), Some(Piece::Filled(_)));
-    pattern
-        .splitn(6, |piece| {
-            *piece == Piece::Written(':') || is_filled && *piece == Piece::Filled(':')
-        })
-        .collect()
+    pattern.splitn(6, |piece| *piece == Piece::Written(':') || is_filled && *piece == Piece::Filled(':')).collect()
 }
 
 #[cfg(test)]
@@ -206,13 +246,17 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_resource_arn_is_filled_up() {
+    fn a_resource_may_be_incomplete_and_its_last_stars_reach_beyond_colons() {
         for (pattern, resource, expected) in [
             ("arn:aws:sqs", "arn:aws:sqs:us-east-1:123456789012:q", true),
             ("arn:aws:sqs:*", "arn:aws:sqs:us-east-1:123456789012:q", true),
             ("arn:aws:s3:::b/*", "arn:aws:s3:::b/k:1/x", true),
             ("arn:aws:s3:::b", "arn:aws:s3:::b/k", false),
-            ("arn:aws:sqs:*:q", "arn:aws:sqs:us-east-1:123456789012:q", false),
+            ("arn:aws:sqs:*:q", "arn:aws:sqs:us-east-1:123456789012:q", true),
+            ("arn:aws:sqs:u*1:q", "arn:aws:sqs:us-east-1:123456789012:q", false),
+            ("arn:aws:sqs:us*q:*", "arn:aws:sqs:us-east-1:123456789012:q", false),
+            ("arn:aws:s3:::b*k*", "arn:aws:s3:::b/a:k:1", true),
+            ("arn:aws:s3??b", "arn:aws:s3:::b", false),
             ("*", "arn:aws:s3:::b", true),
             ("*", "*", true),
             ("arn:aws:s3:::b", "*", false),

@@ -38,12 +38,7 @@ pub struct DanglingPrincipal {
 }
 
 impl PrincipalKind {
-    pub(super) const ALL: [Self; 4] = [
-        Self::Aws,
-        Self::Federated,
-        Self::Service,
-        Self::CanonicalUser,
-    ];
+    pub(super) const ALL: [Self; 4] = [Self::Aws, Self::Federated, Self::Service, Self::CanonicalUser];
 
     /// The spelling in a document.
     pub fn as_str(self) -> &'static str {
@@ -94,9 +89,7 @@ const UNIQUE_ID_PREFIXES: [&str; 2] = ["AIDA", "AROA"];
 fn is_unique_id(name: &str) -> bool {
     // A role's id may carry a session name (`AROA…:session`).
     let id = name.split_once(':').map_or(name, |(id, _)| id);
-    UNIQUE_ID_PREFIXES
-        .iter()
-        .any(|prefix| id.starts_with(prefix))
+    UNIQUE_ID_PREFIXES.iter().any(|prefix| id.starts_with(prefix))
         && id.len() >= 16
         && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
@@ -119,11 +112,7 @@ mod tests {
 
     #[test]
     fn a_root_arn_of_any_partition_stands_for_its_account() {
-        for name in [
-            "123456789012",
-            "arn:aws:iam::123456789012:root",
-            "arn:aws-us-gov:iam::123456789012:root",
-        ] {
+        for name in ["123456789012", "arn:aws:iam::123456789012:root", "arn:aws-us-gov:iam::123456789012:root"] {
             assert_eq!(whole_account(name), Some("123456789012"), "{name}");
         }
         for name in [

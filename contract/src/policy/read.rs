@@ -1,12 +1,9 @@
 //! The strict reader. It works on the JSON stream rather than on a parsed value, because only the stream knows
 //! positions and repeated members.
 
-use super::{
-    Condition, Effect, Matching, Operator, PolicyDocument, PrincipalKind, Principals, Statement,
-    Version,
-};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use super::{Condition, Effect, Matching, Operator, PolicyDocument, PrincipalKind, Principals, Statement, Version};
 use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -37,13 +34,9 @@ impl<'de> Visitor<'de> for DocumentVisitor {
                 _ => return Err(unknown(&name, "a document", "Version, Id and Statement")),
             }
         }
-        let Statements(statements) = statements
-            .ok_or_else(|| A::Error::custom("Statement is missing; write at least one statement"))?;
-        Ok(PolicyDocument {
-            version,
-            id,
-            statements,
-        })
+        let Statements(statements) =
+            statements.ok_or_else(|| A::Error::custom("Statement is missing; write at least one statement"))?;
+        Ok(PolicyDocument { version, id, statements })
     }
 }
 
@@ -52,9 +45,7 @@ impl<'de> Deserialize<'de> for Version {
         match String::deserialize(deserializer)?.as_str() {
             "2008-10-17" => Ok(Self::V2008),
             "2012-10-17" => Ok(Self::V2012),
-            other => Err(D::Error::custom(format!(
-                "{other:?} is no policy version; write \"2012-10-17\""
-            ))),
+            other => Err(D::Error::custom(format!("{other:?} is no policy version; write \"2012-10-17\""))),
         }
     }
 }
@@ -77,8 +68,7 @@ impl<'de> Visitor<'de> for StatementsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Statements, A::Error> {
-        Statement::deserialize(MapAccessDeserializer::new(map))
-            .map(|statement| Statements(vec![statement]))
+        Statement::deserialize(MapAccessDeserializer::new(map)).map(|statement| Statements(vec![statement]))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Statements, A::Error> {
@@ -148,8 +138,7 @@ impl<'de> Visitor<'de> for StatementVisitor {
                 }
             }
         }
-        let effect = effect
-            .ok_or_else(|| A::Error::custom("Effect is missing; write \"Allow\" or \"Deny\""))?;
+        let effect = effect.ok_or_else(|| A::Error::custom("Effect is missing; write \"Allow\" or \"Deny\""))?;
         let action = one_of("Action", filled("Action", action)?, filled("NotAction", not_action)?)?
             .ok_or_else(|| A::Error::custom("Action is missing; write Action or NotAction"))?;
         for name in action.listed() {
@@ -161,11 +150,7 @@ impl<'de> Visitor<'de> for StatementVisitor {
             effect,
             principal: one_of("Principal", principal, not_principal)?,
             action,
-            resource: one_of(
-                "Resource",
-                filled("Resource", resource)?,
-                filled("NotResource", not_resource)?,
-            )?,
+            resource: one_of("Resource", filled("Resource", resource)?, filled("NotResource", not_resource)?)?,
             conditions,
         })
     }
@@ -177,9 +162,7 @@ impl<'de> Deserialize<'de> for Effect {
         [Self::Allow, Self::Deny]
             .into_iter()
             .find(|effect| effect.as_str().eq_ignore_ascii_case(&text))
-            .ok_or_else(|| {
-                D::Error::custom(format!("{text:?} is no effect; write \"Allow\" or \"Deny\""))
-            })
+            .ok_or_else(|| D::Error::custom(format!("{text:?} is no effect; write \"Allow\" or \"Deny\"")))
     }
 }
 
@@ -211,9 +194,7 @@ impl<'de> Visitor<'de> for PrincipalsVisitor {
             let kind = PrincipalKind::ALL
                 .into_iter()
                 .find(|kind| kind.as_str() == name)
-                .ok_or_else(|| {
-                    unknown(&name, "Principal", "AWS, Federated, Service and CanonicalUser")
-                })?;
+                .ok_or_else(|| unknown(&name, "Principal", "AWS, Federated, Service and CanonicalUser"))?;
             let mut names = None;
             member(&mut map, &name, &mut names)?;
             let Some(names) = filled(&name, names)? else {
@@ -259,12 +240,9 @@ impl<'de> Visitor<'de> for ConditionsVisitor {
             let mut keys = None;
             member(&mut map, &name, &mut keys)?;
             let Keys(keys) = keys.unwrap_or_default();
-            conditions.extend(keys.into_iter().map(|(key, values)| Condition {
-                operator,
-                key,
-                values,
-            }));
+            conditions.extend(keys.into_iter().map(|(key, values)| Condition { operator, key, values }));
         }
+        conditions.sort_by(|a: &Condition, b| (a.operator, &a.key).cmp(&(b.operator, &b.key)));
         Ok(Conditions(conditions))
     }
 }
@@ -330,11 +308,7 @@ struct ListVisitor<const ANY_SCALAR: bool> {
 
 impl<const ANY_SCALAR: bool> ListVisitor<ANY_SCALAR> {
     fn scalar<E: Error>(&self, found: Unexpected<'_>, text: String) -> Result<List<ANY_SCALAR>, E> {
-        if ANY_SCALAR {
-            Ok(List(vec![text]))
-        } else {
-            Err(E::invalid_type(found, self))
-        }
+        if ANY_SCALAR { Ok(List(vec![text])) } else { Err(E::invalid_type(found, self)) }
     }
 }
 
@@ -410,15 +384,9 @@ fn filled<E: Error>(name: &str, list: Option<List<false>>) -> Result<Option<Vec<
     }
 }
 
-fn one_of<T, E: Error>(
-    name: &str,
-    only: Option<T>,
-    all_but: Option<T>,
-) -> Result<Option<Matching<T>>, E> {
+fn one_of<T, E: Error>(name: &str, only: Option<T>, all_but: Option<T>) -> Result<Option<Matching<T>>, E> {
     match (only, all_but) {
-        (Some(_), Some(_)) => Err(E::custom(format!(
-            "both {name} and Not{name} are given; keep one"
-        ))),
+        (Some(_), Some(_)) => Err(E::custom(format!("both {name} and Not{name} are given; keep one"))),
         (Some(listed), None) => Ok(Some(Matching::Only(listed))),
         (None, Some(listed)) => Ok(Some(Matching::AllBut(listed))),
         (None, None) => Ok(None),
@@ -427,15 +395,11 @@ fn one_of<T, E: Error>(
 
 /// "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc." (IAM's `MalformedPolicyDocument`).
 fn check_action<E: Error>(name: &str) -> Result<(), E> {
-    let is_prefixed = name
-        .split_once(':')
-        .is_some_and(|(vendor, action)| !vendor.is_empty() && !action.is_empty());
+    let is_prefixed = name.split_once(':').is_some_and(|(vendor, action)| !vendor.is_empty() && !action.is_empty());
     if name == "*" || is_prefixed {
         Ok(())
     } else {
-        Err(E::custom(format!(
-            "the action {name:?} has no service prefix; write \"service:Name\" or \"*\""
-        )))
+        Err(E::custom(format!("the action {name:?} has no service prefix; write \"service:Name\" or \"*\"")))
     }
 }
 

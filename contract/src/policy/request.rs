@@ -42,24 +42,14 @@ impl RequestPrincipal {
     /// A principal by its ARN; the account is the ARN's.
     pub fn aws(arn: impl Into<String>) -> Self {
         let arn = arn.into();
-        let account_id = arn.splitn(6, ':').nth(4).unwrap_or_default().to_owned();
-        Self::Aws {
-            arn,
-            account_id,
-            role_arn: None,
-        }
+        let account_id = arn.split(':').nth(4).unwrap_or_default().to_owned();
+        Self::Aws { arn, account_id, role_arn: None }
     }
 
     /// A session of a role.
     pub fn role_session(session_arn: impl Into<String>, role_arn: impl Into<String>) -> Self {
         match Self::aws(session_arn) {
-            Self::Aws {
-                arn, account_id, ..
-            } => Self::Aws {
-                arn,
-                account_id,
-                role_arn: Some(role_arn.into()),
-            },
+            Self::Aws { arn, account_id, .. } => Self::Aws { arn, account_id, role_arn: Some(role_arn.into()) },
             other => other,
         }
     }
@@ -68,12 +58,7 @@ impl RequestPrincipal {
 impl Request {
     /// A request without principal and with an empty context.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
-        Self {
-            principal: None,
-            action: action.into(),
-            resource: resource.into(),
-            context: Context::new(),
-        }
+        Self { principal: None, action: action.into(), resource: resource.into(), context: Context::new() }
     }
 
     /// The same request by `principal`.

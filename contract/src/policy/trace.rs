@@ -78,11 +78,7 @@ impl Evaluation {
 
 impl StatementRef {
     pub(super) fn new(policy: usize, index: usize, statement: &Statement) -> Self {
-        Self {
-            policy,
-            index,
-            sid: statement.sid.clone(),
-        }
+        Self { policy, index, sid: statement.sid.clone() }
     }
 }
 
@@ -116,12 +112,7 @@ impl fmt::Display for Failure {
             Self::Principal => f.write_str("the principal does not match"),
             Self::Action => f.write_str("the action does not match"),
             Self::Resource => f.write_str("the resource does not match"),
-            Self::Condition {
-                operator,
-                key,
-                expected,
-                actual,
-            } => {
+            Self::Condition { operator, key, expected, actual } => {
                 write!(f, "{operator} {key} wants {expected:?}, ")?;
                 match actual {
                     Some(actual) => write!(f, "the request has {actual:?}"),

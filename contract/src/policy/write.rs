@@ -59,12 +59,7 @@ fn statement(statement: &Statement) -> Value {
     Value::Object(members)
 }
 
-fn insert<T>(
-    members: &mut Map<String, Value>,
-    name: &str,
-    element: &Matching<T>,
-    write: impl Fn(&T) -> Value,
-) {
+fn insert<T>(members: &mut Map<String, Value>, name: &str, element: &Matching<T>, write: impl Fn(&T) -> Value) {
     let negation = if element.is_negated() { "Not" } else { "" };
     members.insert(format!("{negation}{name}"), write(element.listed()));
 }
@@ -72,19 +67,16 @@ fn insert<T>(
 fn principals(principals: &Principals) -> Value {
     match principals {
         Principals::Everyone => "*".into(),
-        Principals::Listed(kinds) => kinds
-            .iter()
-            .map(|(kind, names)| (kind.as_str().to_owned(), strings(names)))
-            .collect(),
+        Principals::Listed(kinds) => {
+            kinds.iter().map(|(kind, names)| (kind.as_str().to_owned(), strings(names))).collect()
+        }
     }
 }
 
 fn conditions(conditions: &[Condition]) -> Value {
     let mut operators = Map::new();
     for condition in conditions {
-        let keys = operators
-            .entry(condition.operator.to_string())
-            .or_insert_with(|| Value::Object(Map::new()));
+        let keys = operators.entry(condition.operator.to_string()).or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(keys) = keys {
             keys.insert(condition.key.clone(), strings(&condition.values));
         }
