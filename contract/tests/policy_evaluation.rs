@@ -76,6 +76,8 @@ fn condition_operators_hold_as_aws_documents() {
         ("ForAllValues:StringEquals", json!(["a"]), Absent, true),
         ("ForAllValues:StringEquals", json!(["a"]), Many(&[]), true),
         ("ForAllValues:StringEquals", json!("a"), One("a"), true),
+        ("ForAllValues:StringEquals", json!("a"), One(""), true),
+        ("ForAnyValue:StringEquals", json!(""), One(""), false),
         ("ForAllValues:StringNotEquals", json!(["a", "b"]), Many(&["c", "d"]), true),
         ("ForAllValues:StringNotEquals", json!(["a", "b"]), Many(&["c", "a"]), false),
         ("ForAllValues:StringNotEquals", json!("a"), Absent, true),

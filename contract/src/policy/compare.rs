@@ -3,7 +3,8 @@
 //! Rules of the IAM user guide ("Condition operators", "Conditions with multiple context keys or values", "Single-valued
 //! vs. multivalued context keys") and the readings chosen where it says nothing:
 //! - An absent key fails a positive operator and satisfies a negated one, `…IfExists` and `ForAllValues:`; under
-//!   `ForAnyValue:` it fails both. A key without values is absent.
+//!   `ForAnyValue:` it fails both. A key without values is absent. To the two set qualifiers a lone empty text is as good
+//!   as absent, too: "a null dataset, such as an empty string".
 //! - Several policy values: one must match; under a negated operator none may.
 //! - A multivalued key under an operator without qualifier (AWS says not to): some value must match; under a negated
 //!   operator none may.
@@ -35,6 +36,11 @@ pub(super) fn holds(condition: &Condition, context: &Context, variables: Option<
                 Some(SetQualifier::ForAnyValue) => false,
             };
     };
+    if let (Some(set), [only]) = (operator.set, actual)
+        && only.is_empty()
+    {
+        return set == SetQualifier::ForAllValues;
+    }
     let comparison = negated.unwrap_or(operator.comparison);
     let variables = variables.filter(|_| comparison.takes_variables());
     let passes = |actual: &String| {

@@ -111,9 +111,9 @@ fn is_listed(listed: &Principals, caller: &RequestPrincipal) -> bool {
     }
 }
 
-/// `Deny` with `NotPrincipal` spares an AWS principal only if its account is listed beside it, and a session only if
-/// its role is, too (IAM user guide, "`NotPrincipal`": "you must also specify the account ARN of the not-denied
-/// principal", "the role ARN and the assumed-role session ARN").
+/// `Deny` with `NotPrincipal` spares an AWS principal only if its account is listed beside it ("you must also specify the
+/// account ARN of the not-denied principal"), and a session only if its role is, too: AWS may validate the account
+/// first, then the role, then the session (IAM user guide, `NotPrincipal`).
 fn is_exempt(listed: &Principals, caller: &RequestPrincipal) -> bool {
     let RequestPrincipal::Aws { arn, account_id, role_arn } = caller else {
         return is_listed(listed, caller);

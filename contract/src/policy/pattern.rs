@@ -98,7 +98,7 @@ pub(super) fn fits(pattern: &[Piece], text: &str) -> bool {
     pattern[p..].iter().all(|piece| *piece == Piece::Written('*'))
 }
 
-/// Whether an action fits; "actions are case-insensitive" and know no variables.
+/// Whether an action fits. Case has no meaning in actions, and they know no variables.
 pub(super) fn action_fits(pattern: &str, action: &str) -> bool {
     let pattern: Vec<_> = pattern.to_lowercase().chars().map(Piece::Written).collect();
     fits(&pattern, &action.to_lowercase())
