@@ -1,0 +1,14 @@
+//! Credentials: a federation token exchanged for a role's session, and renewed before it ends.
+//!
+//! No access key is stored anywhere: the session lives in memory, and [`WebIdentity`] gives it to the SDK's clients as their
+//! credentials provider. [`refusal`] says what each of STS's refusals means.
+
+pub mod refusal;
+mod web_identity;
+
+use std::time::Duration;
+
+pub use web_identity::{WebIdentity, session_name};
+
+/// A session that ends sooner than this is renewed.
+pub const REFRESH_BEFORE: Duration = Duration::from_secs(5 * 60);
