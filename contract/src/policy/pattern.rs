@@ -120,8 +120,7 @@ pub(super) fn arn_fits(pattern: &[Piece], arn: &str) -> bool {
 /// Whether a resource fits. Parts are matched as by [`arn_fits`], with two liberties of the `Resource` element:
 /// - "If the `*` wildcard is the last character of a resource ARN segment, it can expand to match beyond the colon
 ///   boundaries."
-/// - "If you specify an incomplete ARN (one with fewer than the standard six fields) for the Resource element, AWS
-///   completes the ARN by adding wildcard characters (*) to all missing fields."
+/// - An ARN of fewer than the six parts is completed by `*` for each missing one.
 ///
 /// What is no ARN (`*`, as request or as pattern) is matched as a whole.
 pub(super) fn resource_fits(pattern: &[Piece], resource: &str) -> bool {
