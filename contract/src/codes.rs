@@ -6,7 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident, $code:literal, $cause:literal, $fix:literal;)+) => {
         /// An error code.

@@ -88,7 +88,8 @@ mod tests {
             let url = text.parse::<IssuerUrl>().unwrap();
             prop_assert_eq!(url.as_str(), text.as_str());
             prop_assert_eq!(url.without_scheme(), format!("{host}{path}"));
-            prop_assert!(format!("{text}/").parse::<IssuerUrl>().is_err());
+            let with_slash = format!("{text}/");
+            prop_assert!(with_slash.parse::<IssuerUrl>().is_err(), "{}", with_slash);
         }
 
         #[test]
