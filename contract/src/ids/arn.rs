@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{AccountId, ParseIdError, Partition, string_id};
+use super::{AccountId, ParseIdError, Partition, serde_by_text, string_id};
 
 /// An ARN: `arn:partition:service:region:account-id:resource`. Region and account may be empty (S3 buckets, IAM); the
 /// resource part may hold further colons and slashes.
@@ -84,30 +84,44 @@ impl FromStr for Arn {
 
 /// The ARN of an IAM role: `arn:<partition>:iam::<account>:role/<path/><name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoleArn(String);
+pub struct RoleArn {
+    text: String,
+    partition: Partition,
+    account_id: AccountId,
+}
 
-string_id!(RoleArn);
+serde_by_text!(RoleArn);
+
+impl std::fmt::Display for RoleArn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
 
 impl RoleArn {
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The role's account.
-    pub fn account_id(&self) -> AccountId {
-        // A RoleArn is built only after this part was parsed.
-        self.0.splitn(6, ':').nth(4).and_then(|part| part.parse().ok()).expect("a role ARN holds an account id")
+    pub fn account_id(&self) -> &AccountId {
+        &self.account_id
     }
 
     /// The role's partition.
     pub fn partition(&self) -> Partition {
-        self.0.split(':').nth(1).and_then(|part| part.parse().ok()).expect("a role ARN holds a known partition")
+        self.partition
     }
 
     /// The role's name, without its path.
     pub fn role_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 
     /// The role's path with both slashes: `/` or `/team/`.
     pub fn path(&self) -> &str {
-        let resource = self.0.splitn(6, ':').nth(5).unwrap_or_default();
+        let resource = self.text.splitn(6, ':').nth(5).unwrap_or_default();
         let start = "role".len();
         let end = resource.rfind('/').map_or(resource.len(), |slash| slash + 1);
         &resource[start..end]
@@ -130,11 +144,11 @@ impl FromStr for RoleArn {
         let Some(path_and_name) = arn.resource().strip_prefix("role/") else {
             return Err(fault(format!("it is not a role; {EXAMPLE}")));
         };
-        arn.partition().parse::<Partition>().map_err(|error| fault(error.cause))?;
+        let partition = arn.partition().parse().map_err(|error: ParseIdError| fault(error.cause))?;
         if !arn.region().is_empty() {
             return Err(fault(format!("IAM is global: its ARNs hold no region; {EXAMPLE}")));
         }
-        arn.account().parse::<AccountId>().map_err(|error| fault(error.cause))?;
+        let account_id = arn.account().parse().map_err(|error: ParseIdError| fault(error.cause))?;
         let name = path_and_name.rsplit('/').next().unwrap_or_default();
         let path = &path_and_name[..path_and_name.len() - name.len()];
         let name_byte = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
@@ -151,7 +165,7 @@ impl FromStr for RoleArn {
         if path.contains(['*', '?']) {
             return Err(fault("wildcards are not allowed: a token is pinned to exact roles".into()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self { text: text.to_owned(), partition, account_id })
     }
 }
 
