@@ -51,7 +51,7 @@ impl PrincipalKind {
 
 /// What is done to the grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Attach a managed policy.
     Attach,
     /// Detach one.
@@ -69,7 +69,7 @@ pub enum Verb {
 }
 
 /// Recognises an operation on grants.
-pub fn operation(name: &str) -> Option<(PrincipalKind, Verb)> {
+pub(super) fn operation(name: &str) -> Option<(PrincipalKind, Verb)> {
     [PrincipalKind::User, PrincipalKind::Group, PrincipalKind::Role].into_iter().find_map(|kind| {
         let word = kind.word();
         let verbs = [
@@ -86,7 +86,7 @@ pub fn operation(name: &str) -> Option<(PrincipalKind, Verb)> {
 }
 
 /// Refuses the ARN of a managed policy that does not exist.
-pub fn check_policy_exists(iam: &IamState, arn: &str) -> Result<(), AwsError> {
+pub(super) fn check_policy_exists(iam: &IamState, arn: &str) -> Result<(), AwsError> {
     match iam.managed_document(arn) {
         Some(_) => Ok(()),
         None => Err(no_such_entity(format!("Policy {arn} does not exist or is not attachable."))),

@@ -29,7 +29,7 @@ pub use grants::PrincipalKind;
 pub use state::{
     AttachedTo, Grants, Group, IamState, InstanceProfile, ManagedPolicy, OidcProvider, PolicyVersion, Role, RoleUse, User,
 };
-pub use validate::{check_identity_policy, check_trust_policy};
+pub use validate::{check_identity_policy, check_trust_policy, is_name_character};
 
 use super::{
     Answer, AwsError, Call, World,

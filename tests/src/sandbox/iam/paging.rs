@@ -9,16 +9,16 @@ use crate::sandbox::{
 
 /// One page of a list.
 #[derive(Debug)]
-pub struct Page<T> {
+pub(super) struct Page<T> {
     /// The items of this page.
-    pub items: Vec<T>,
+    pub(super) items: Vec<T>,
     /// Where the next page begins, when there is one.
-    pub marker: Option<String>,
+    pub(super) marker: Option<String>,
 }
 
 impl<T> Page<T> {
     /// Cuts the page that the call asks for out of `all`.
-    pub fn cut(all: Vec<T>, params: &Params) -> Result<Self, AwsError> {
+    pub(super) fn cut(all: Vec<T>, params: &Params) -> Result<Self, AwsError> {
         let size = params.integer_within("MaxItems", 1..=1_000)?.unwrap_or(100);
         let size = usize::try_from(size).unwrap_or(100);
         let start = params.optional("Marker").map_or(Ok(0), begin)?;
@@ -30,7 +30,7 @@ impl<T> Page<T> {
     }
 
     /// Writes `IsTruncated` and `Marker`.
-    pub fn write_end(marker: Option<&str>, xml: &mut Xml) {
+    pub(super) fn write_end(marker: Option<&str>, xml: &mut Xml) {
         xml.text("IsTruncated", if marker.is_some() { "true" } else { "false" });
         xml.optional("Marker", marker);
     }

@@ -8,7 +8,7 @@ use crate::sandbox::query::Params;
 /// The ARN that AWS documents for this operation; `*` for calls that are about the whole account.
 ///
 /// A principal that exists is named by its full ARN, path included; one that does not by the ARN it would have.
-pub fn of(iam: &IamState, account_id: &str, operation: &str, params: &Params) -> String {
+pub(super) fn of(iam: &IamState, account_id: &str, operation: &str, params: &Params) -> String {
     let name = |member: &str| params.optional(member).unwrap_or_default().to_owned();
     let arn = |kind: &str, rest: &str| format!("arn:aws:iam::{account_id}:{kind}/{rest}");
     let path = params.optional("Path").unwrap_or("/").trim_start_matches('/').to_owned();
@@ -55,7 +55,7 @@ pub fn of(iam: &IamState, account_id: &str, operation: &str, params: &Params) ->
 }
 
 /// The condition keys that IAM itself knows of a call.
-pub fn context(params: &Params) -> Context {
+pub(super) fn context(params: &Params) -> Context {
     let mut context = Context::new();
     if let Some(arn) = params.optional("PolicyArn") {
         context.set("iam:PolicyARN", arn);

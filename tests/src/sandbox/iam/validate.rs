@@ -8,12 +8,12 @@ use crate::sandbox::{
 };
 
 /// The trust policy quota, in characters without white space; AWS raises it to 4,096 on request.
-pub const TRUST_POLICY_MAX: usize = 2_048;
+pub(super) const TRUST_POLICY_MAX: usize = 2_048;
 /// The size of a managed policy, in characters without white space.
-pub const MANAGED_POLICY_MAX: usize = 6_144;
+pub(super) const MANAGED_POLICY_MAX: usize = 6_144;
 
 /// The name parameter `member`: 1 to `max` of `[\w+=,.@-]`.
-pub fn name<'a>(params: &'a Params, member: &str, max: usize) -> Result<&'a str, AwsError> {
+pub(super) fn name<'a>(params: &'a Params, member: &str, max: usize) -> Result<&'a str, AwsError> {
     let value = params.required(member)?;
     if value.chars().all(is_name_character) && value.chars().count() <= max {
         return Ok(value);
@@ -30,7 +30,7 @@ pub fn is_name_character(letter: char) -> bool {
 }
 
 /// The parameter `Path`: `/` or a path that begins and ends with a slash.
-pub fn path(params: &Params) -> Result<String, AwsError> {
+pub(super) fn path(params: &Params) -> Result<String, AwsError> {
     let path = params.optional("Path").unwrap_or("/");
     let plain = path.chars().all(|letter| letter.is_ascii_graphic());
     if plain && path.starts_with('/') && path.ends_with('/') && path.len() <= 512 {

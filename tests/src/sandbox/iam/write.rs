@@ -12,12 +12,12 @@ use crate::sandbox::query::{Xml, iso8601};
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A policy document as IAM returns it.
-pub fn encoded(document: &str) -> String {
+pub(super) fn encoded(document: &str) -> String {
     utf8_percent_encode(document, RESERVED).to_string()
 }
 
 /// A list of tags, left out when empty.
-pub fn tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
+pub(super) fn tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
     if !tags.is_empty() {
         xml.list("Tags", tags, |tag, (key, value)| {
             tag.text("Key", key);
@@ -27,7 +27,7 @@ pub fn tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
 }
 
 /// The permissions boundary, left out when there is none.
-pub fn boundary(xml: &mut Xml, boundary: Option<&str>) {
+pub(super) fn boundary(xml: &mut Xml, boundary: Option<&str>) {
     if let Some(arn) = boundary {
         xml.within("PermissionsBoundary", |xml| {
             xml.text("PermissionsBoundaryType", "Policy");
@@ -37,7 +37,7 @@ pub fn boundary(xml: &mut Xml, boundary: Option<&str>) {
 }
 
 /// The members that every listing of a user has.
-pub fn user(xml: &mut Xml, user: &User) {
+pub(super) fn user(xml: &mut Xml, user: &User) {
     xml.text("Path", &user.path);
     xml.text("UserName", &user.name);
     xml.text("UserId", &user.id);
@@ -46,7 +46,7 @@ pub fn user(xml: &mut Xml, user: &User) {
 }
 
 /// A group's members.
-pub fn group(xml: &mut Xml, group: &Group) {
+pub(super) fn group(xml: &mut Xml, group: &Group) {
     xml.text("Path", &group.path);
     xml.text("GroupName", &group.name);
     xml.text("GroupId", &group.id);
@@ -55,7 +55,7 @@ pub fn group(xml: &mut Xml, group: &Group) {
 }
 
 /// The members that every listing of a role has.
-pub fn role(xml: &mut Xml, role: &Role) {
+pub(super) fn role(xml: &mut Xml, role: &Role) {
     xml.text("Path", &role.path);
     xml.text("RoleName", &role.name);
     xml.text("RoleId", &role.id);
@@ -65,7 +65,7 @@ pub fn role(xml: &mut Xml, role: &Role) {
 }
 
 /// When a role was last used; an empty element for one that never was, as IAM writes it.
-pub fn role_last_used(xml: &mut Xml, role: &Role) {
+pub(super) fn role_last_used(xml: &mut Xml, role: &Role) {
     xml.within("RoleLastUsed", |xml| {
         if let Some(used) = &role.last_used {
             xml.text("LastUsedDate", iso8601(used.at));
@@ -75,7 +75,7 @@ pub fn role_last_used(xml: &mut Xml, role: &Role) {
 }
 
 /// An instance profile with its role.
-pub fn instance_profile(xml: &mut Xml, profile: &InstanceProfile, iam: &IamState) {
+pub(super) fn instance_profile(xml: &mut Xml, profile: &InstanceProfile, iam: &IamState) {
     xml.text("Path", &profile.path);
     xml.text("InstanceProfileName", &profile.name);
     xml.text("InstanceProfileId", &profile.id);
@@ -86,7 +86,7 @@ pub fn instance_profile(xml: &mut Xml, profile: &InstanceProfile, iam: &IamState
 }
 
 /// The members that every listing of a managed policy has.
-pub fn policy(xml: &mut Xml, policy: &ManagedPolicy, iam: &IamState) {
+pub(super) fn policy(xml: &mut Xml, policy: &ManagedPolicy, iam: &IamState) {
     let uses = iam.attached_to(&policy.arn);
     let default = policy.versions.iter().find(|version| version.is_default);
     xml.text("PolicyName", &policy.name);
@@ -102,7 +102,7 @@ pub fn policy(xml: &mut Xml, policy: &ManagedPolicy, iam: &IamState) {
 }
 
 /// The attached policies by name and ARN.
-pub fn attached(xml: &mut Xml, list: &str, arns: &[String]) {
+pub(super) fn attached(xml: &mut Xml, list: &str, arns: &[String]) {
     xml.list(list, arns, |xml, arn| {
         xml.text("PolicyName", arn.rsplit('/').next().unwrap_or_default());
         xml.text("PolicyArn", arn);
