@@ -1,1 +1,32 @@
-//! placeholder
+//! The driftwise issuer: an OpenID Connect provider for machines. It publishes discovery and keys, and mints short-lived
+//! tokens, pinned to one role of one org, that AWS STS takes through `AssumeRoleWithWebIdentity`.
+//!
+//! | module | what it is about |
+//! |---|---|
+//! | [`app`] | one running issuer: what the handlers share, start and stop |
+//! | [`config`] | the configuration file and its environment overrides |
+//! | [`keyring`] | the keys that sign: generation, sealing at rest, publication |
+//! | [`federation`] | discovery, JWKS, who may have a token and what stands in it |
+//! | [`accounts`] | orgs' names, AWS accounts, agents' keys and enrolment codes, as parsed values |
+//! | [`setup`] | documents for an org's AWS account |
+//! | [`store`] | the only SQL |
+//! | [`http`] | the only HTTP |
+//! | [`cli`] | the command line |
+//!
+//! Time and configuration are passed in; nothing below [`cli`] prints.
+
+pub mod accounts;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod federation;
+pub mod http;
+pub mod keyring;
+pub mod setup;
+pub mod store;
+mod telemetry;
+
+pub use cli::main_with;
+pub use error::Error;

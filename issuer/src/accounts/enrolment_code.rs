@@ -1,0 +1,108 @@
+//! One-time enrolment codes: four groups of five characters, 100 random bits. The store has their SHA-256 only; with so
+//! much randomness an unsalted hash can't be searched.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
+
+use crate::keyring::KeyringError;
+
+/// Base32 without the characters that people mix up (Crockford's alphabet: no I, L, O, U).
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LENGTH: usize = 20;
+
+/// A code as the operator hands it over. Its Debug shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnrolmentCode(String);
+
+/// What the store knows of a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentCodeHash(String);
+
+impl EnrolmentCode {
+    /// A new code from the operating system's randomness.
+    pub fn generate() -> Result<Self, KeyringError> {
+        let mut bytes = [0u8; LENGTH];
+        SystemRandom::new().fill(&mut bytes).map_err(|_| KeyringError::Randomness)?;
+        // 256 is a multiple of 32: every character is equally likely.
+        Ok(Self(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()))
+    }
+
+    /// Reads a code as people type it: any case, with or without hyphens and blanks, O for 0 and I or L for 1.
+    /// None when it can't be a code.
+    pub fn parse(text: &str) -> Option<Self> {
+        let significant = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+        let code: String = significant
+            .map(|c| match c.to_ascii_uppercase() {
+                'O' => '0',
+                'I' | 'L' => '1',
+                other => other,
+            })
+            .collect();
+        let is_code = code.len() == LENGTH && code.bytes().all(|byte| ALPHABET.contains(&byte));
+        is_code.then_some(Self(code))
+    }
+
+    /// The code for people: `7K2QD-…`. The one place where it is shown.
+    pub fn reveal(&self) -> String {
+        let mut shown = String::with_capacity(LENGTH + 3);
+        for (place, character) in self.0.chars().enumerate() {
+            if place > 0 && place % 5 == 0 {
+                shown.push('-');
+            }
+            shown.push(character);
+        }
+        shown
+    }
+
+    /// What the store keeps.
+    pub fn hash(&self) -> EnrolmentCodeHash {
+        EnrolmentCodeHash(Sha256::digest(self.0.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }))
+    }
+}
+
+impl fmt::Debug for EnrolmentCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnrolmentCode(…)")
+    }
+}
+
+impl EnrolmentCodeHash {
+    /// The hash in hexadecimal.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_reads_back_as_people_type_it() {
+        let code = EnrolmentCode::generate().unwrap();
+        let shown = code.reveal();
+        assert_eq!(shown.len(), 23);
+        for typed in
+            [shown.clone(), shown.to_lowercase(), shown.replace('-', " "), shown.replace('0', "o").replace('1', "l")]
+        {
+            assert_eq!(EnrolmentCode::parse(&typed), Some(code.clone()), "{typed}");
+            assert_eq!(EnrolmentCode::parse(&typed).unwrap().hash(), code.hash());
+        }
+        assert_ne!(EnrolmentCode::generate().unwrap(), code);
+        assert!(!format!("{code:?}").contains(&shown[..5]));
+    }
+
+    #[test]
+    fn what_is_no_code_is_none() {
+        for text in ["", "7K2QD", "7K2QD-7K2QD-7K2QD-7K2Q!", "7K2QD-7K2QD-7K2QD-7K2QDX", "💥7K2QD-7K2QD-7K2QD-7K2Q"] {
+            assert_eq!(EnrolmentCode::parse(text), None, "{text}");
+        }
+    }
+}

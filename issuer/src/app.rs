@@ -1,0 +1,163 @@
+//! One running issuer: what its handlers share, its start and its stop. Tests and the demo start it in-process, with a
+//! clock and a socket of their own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::federation::{Documents, Settings};
+use crate::http;
+use crate::keyring::{KeyDirectory, Keyring};
+use crate::store::{Store, used_assertions};
+
+/// How often assertions that can't be valid any more are forgotten.
+const SWEEP_PERIOD: Duration = Duration::from_secs(60);
+
+/// What every handler shares. Nothing in it changes while the issuer runs.
+#[derive(Debug)]
+pub(crate) struct App {
+    clock: Arc<dyn Clock>,
+    store: Store,
+    keyring: Keyring,
+    settings: Settings,
+    documents: Documents,
+    base_path: String,
+}
+
+impl App {
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// The issuer URL's path: empty, or `/path` without a trailing slash.
+    pub(crate) fn base_path(&self) -> &str {
+        &self.base_path
+    }
+}
+
+/// The issuer, not yet running.
+#[derive(Debug)]
+pub struct Issuer;
+
+/// A running issuer. Dropping it ends it hard; [`RunningIssuer::shutdown`] lets requests end.
+#[derive(Debug)]
+pub struct RunningIssuer {
+    address: SocketAddr,
+    store: Store,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+    sweeper: JoinHandle<()>,
+}
+
+impl Issuer {
+    /// Opens store and keys and serves on `listener`. The first start makes both, which takes a second or two.
+    ///
+    /// `config.server.listen` is not used: the listener is what is listened on.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>, listener: TcpListener) -> anyhow::Result<RunningIssuer> {
+        install_crypto();
+        let address = listener.local_addr().context("the listener has no address")?;
+        let store = Store::open(&config.store.path).await?;
+        let keyring = {
+            let (directory, source) = (KeyDirectory::new(&config.keys.directory), config.keys.master_key.clone());
+            let clock = clock.clone();
+            tokio::task::spawn_blocking(move || Keyring::open_or_create(&directory, &source, &*clock))
+                .await
+                .context("opening the keys was interrupted")?
+                .map_err(crate::Error::from)?
+        };
+        let settings = config.settings();
+        let documents =
+            Documents::new(&settings, &keyring.published()).context("can't make the published documents")?;
+        // The path, as it stands after the host.
+        let base_path =
+            settings.issuer.without_scheme().split_once('/').map_or_else(String::new, |(_, path)| format!("/{path}"));
+        let app = Arc::new(App { clock, store: store.clone(), keyring, settings, documents, base_path });
+        tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %app.keyring.signing_kid(), "serving");
+
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(http::serve(app.clone(), listener, until_stopped(stopped.clone())));
+        let sweeper = tokio::spawn(sweep(app, until_stopped(stopped)));
+        Ok(RunningIssuer { address, store, stop, server, sweeper })
+    }
+}
+
+impl RunningIssuer {
+    /// The address that it serves on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, lets running requests end, closes the store.
+    pub async fn shutdown(self) -> anyhow::Result<()> {
+        // Nobody listens any more only when the tasks have ended already.
+        let _ = self.stop.send(true);
+        self.sweeper.await.context("the sweeper failed")?;
+        let served = self.server.await.context("the server failed")?;
+        self.store.close().await;
+        served.context("serving failed")
+    }
+
+    /// Returns when the server ends by itself, which it does on failure only.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        match (&mut self.server).await {
+            Ok(Ok(())) => anyhow::anyhow!("the server ended by itself"),
+            Ok(Err(error)) => anyhow::Error::new(error).context("serving failed"),
+            Err(error) => anyhow::Error::new(error).context("the server failed"),
+        }
+    }
+}
+
+/// jsonwebtoken has no default where several back ends are linked; ours is aws-lc.
+fn install_crypto() {
+    // An error means that it is installed already.
+    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+}
+
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: the issuer was dropped.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn sweep(app: Arc<App>, stopped: impl Future<Output = ()>) {
+    let mut period = tokio::time::interval(SWEEP_PERIOD);
+    let mut stopped = std::pin::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            _ = period.tick() => {}
+        }
+        if let Err(error) = sweep_once(&app).await {
+            tracing::warn!(error = %error, "can't forget old assertions; trying again in a minute");
+        }
+    }
+}
+
+async fn sweep_once(app: &App) -> Result<(), crate::store::StoreError> {
+    let mut db = app.store.connection().await?;
+    let forgotten = used_assertions::sweep(&mut db, app.clock.now_ms()).await?;
+    tracing::debug!(forgotten, "forgot old assertions");
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `driftwise-issuer account …`
+
+use clap::{Args, Subcommand};
+use driftwise_contract::claims::TrustForm;
+use driftwise_contract::wire::AccountInfo;
+use driftwise_contract::{AccountId, OrgId, Region, RoleArn};
+
+use super::{Context, output, require_org};
+use crate::accounts::AwsAccount;
+use crate::store::accounts;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Register an AWS account of an org, or change region and form of a registered one
+    Register(Register),
+    /// List the accounts of an org
+    List {
+        /// The org
+        #[arg(long)]
+        org: OrgId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Register {
+    /// The org
+    #[arg(long)]
+    org: OrgId,
+    /// The AWS account, 12 digits
+    #[arg(long, value_name = "ID")]
+    account_id: AccountId,
+    /// The role that the agent assumes; tokens are pinned to it
+    #[arg(long, value_name = "ARN")]
+    role_arn: RoleArn,
+    /// The region of the account's Resource Explorer aggregator index
+    #[arg(long)]
+    region: Region,
+    /// The form of the role's trust policy, and so what tokens carry: session-tag, subject or custom-claim
+    #[arg(long, default_value_t)]
+    form: TrustForm,
+}
+
+pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    match command {
+        Command::Register(Register { org, account_id, role_arn, region, form }) => {
+            let account = AwsAccount::new(account_id, role_arn, region, form)?;
+            let mut tx = store.begin().await?;
+            let org = require_org(&mut tx, org).await?;
+            accounts::upsert(&mut tx, org.scope(), &account, context.clock.now_ms()).await?;
+            tx.commit().await?;
+            if let Some(warning) = crate::setup::warning(form) {
+                output::say(&format!("warning: {warning}"));
+            }
+            context.output.value(&account.info(), account.account_id().as_str())
+        }
+        Command::List { org } => {
+            let mut db = store.connection().await?;
+            let org = require_org(&mut db, org).await?;
+            let views: Vec<AccountInfo> =
+                accounts::list(&mut db, org.scope()).await?.iter().map(AwsAccount::info).collect();
+            context.output.rows(&["ACCOUNT", "ROLE", "REGION", "FORM"], &views, |account| {
+                vec![
+                    account.account_id.to_string(),
+                    account.role_arn.to_string(),
+                    account.region.to_string(),
+                    account.trust_form.to_string(),
+                ]
+            })
+        }
+    }
+}

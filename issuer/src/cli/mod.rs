@@ -1,0 +1,166 @@
+//! The command line. stdout is data, stderr is talk; scripts get `--json` and exit codes: 0 done, 1 refused or failed,
+//! 2 wrong usage. The commands work on the same store and keys while `serve` runs.
+
+mod account;
+mod agent;
+mod keys;
+mod org;
+mod output;
+mod serve;
+mod setup;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use driftwise_contract::OrgId;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::store::{Connection, Store, orgs};
+use crate::{Error, telemetry};
+
+use output::Output;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
+
+/// An OpenID Connect provider for machines: short-lived, org-scoped tokens that AWS STS accepts.
+#[derive(Debug, Parser)]
+#[command(name = "driftwise-issuer", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Arguments {
+    /// Configuration file [default: ./driftwise-issuer.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "DRIFTWISE_ISSUER_CONFIG", help_heading = "Global options")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the issuer until it is told to stop (SIGINT, SIGTERM)
+    Serve,
+    /// Organisations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// AWS accounts of an org
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Agents of an org
+    #[command(subcommand)]
+    Agent(agent::Command),
+    /// Documents for an org's AWS account
+    #[command(subcommand)]
+    Setup(setup::Command),
+    /// Signing keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+}
+
+/// What every command works with.
+struct Context<'a> {
+    config: Config,
+    clock: &'a dyn Clock,
+    output: Output<'a>,
+}
+
+impl Context<'_> {
+    async fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.config.store.path).await?)
+    }
+}
+
+/// Runs the program with these arguments, the program's name first.
+pub fn main_with(args: Vec<OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        // Help and version go to stdout and are a success; everything else to stderr.
+        Err(error) => {
+            // Nothing can be told where even this can't be written.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    let done = run(arguments, &SystemClock, &mut stdout).and_then(|()| stdout.flush().context("can't write to stdout"));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error, &mut io::stderr().lock());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyhow::Result<()> {
+    let config = Config::load(arguments.config.as_deref())?;
+    telemetry::install(&config.log.filter, config.log.format);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("can't start the runtime")?;
+    let context = Context { config, clock, output: Output::new(stdout, arguments.json) };
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve => serve::run(context).await,
+            Command::Org(command) => org::run(command, context).await,
+            Command::Account(command) => account::run(command, context).await,
+            Command::Agent(command) => agent::run(command, context).await,
+            Command::Setup(command) => setup::run(command, context).await,
+            Command::Keys(command) => keys::run(command, context),
+        }
+    })
+}
+
+/// The reader of our output went away (`| head`): no fault of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The message, and what to do about it.
+fn report(error: &anyhow::Error, stderr: &mut dyn Write) {
+    // Nothing can be told where even stderr can't be written.
+    let _ = writeln!(stderr, "error: {error:#}");
+    let hint = match error.downcast_ref::<Error>() {
+        Some(error) => error.hint(),
+        None if error.is::<ConfigError>() => {
+            Some("driftwise-issuer.example.toml documents every key; the environment overrides the file.".into())
+        }
+        None => None,
+    };
+    if let Some(hint) = hint {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+}
+
+/// The org that the operator names.
+async fn require_org(db: &mut Connection, id: OrgId) -> anyhow::Result<orgs::Org> {
+    Ok(orgs::find(db, id).await?.ok_or(Error::OrgUnknown(id))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn errors_come_with_a_hint() {
+        let mut text = Vec::new();
+        let org = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21".parse().unwrap();
+        report(&anyhow::Error::new(Error::OrgUnknown(org)), &mut text);
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r"
+        error: there is no org 0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21
+        hint: `driftwise-issuer org list` shows the orgs.
+        ");
+    }
+}

@@ -1,0 +1,56 @@
+//! `driftwise-issuer org …`
+
+use clap::Subcommand;
+use driftwise_contract::OrgId;
+use serde::Serialize;
+
+use super::Context;
+use crate::accounts::DisplayName;
+use crate::clock::rfc3339;
+use crate::store::orgs;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create an org and print its id
+    Create {
+        /// A name for people
+        #[arg(long)]
+        name: DisplayName,
+    },
+    /// List the orgs
+    List,
+}
+
+#[derive(Serialize)]
+struct OrgView {
+    org_id: OrgId,
+    name: String,
+    created_at: String,
+}
+
+pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    match command {
+        Command::Create { name } => {
+            let id = OrgId::from_uuid(context.clock.new_uuid());
+            let now_ms = context.clock.now_ms();
+            orgs::insert(&mut *store.connection().await?, id, &name, now_ms).await?;
+            let view = OrgView { org_id: id, name: name.to_string(), created_at: rfc3339(now_ms.div_euclid(1000)) };
+            context.output.value(&view, &id.to_string())
+        }
+        Command::List => {
+            let orgs = orgs::list(&mut *store.connection().await?).await?;
+            let views: Vec<OrgView> = orgs
+                .into_iter()
+                .map(|org| OrgView {
+                    org_id: org.id,
+                    name: org.name.to_string(),
+                    created_at: rfc3339(org.created_at_ms.div_euclid(1000)),
+                })
+                .collect();
+            context.output.rows(&["ORG", "NAME", "CREATED"], &views, |org| {
+                vec![org.org_id.to_string(), org.name.clone(), org.created_at.clone()]
+            })
+        }
+    }
+}

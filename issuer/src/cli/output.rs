@@ -1,0 +1,55 @@
+//! The one place where data is written to stdout.
+
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// stdout, as text or JSON.
+pub(super) struct Output<'a> {
+    writer: &'a mut dyn Write,
+    json: bool,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(writer: &'a mut dyn Write, json: bool) -> Self {
+        Self { writer, json }
+    }
+
+    /// One value: its JSON, or the line of text.
+    pub(super) fn value(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
+        if self.json {
+            return self.json(value);
+        }
+        Ok(writeln!(self.writer, "{text}")?)
+    }
+
+    /// Values: a JSON array, or a table.
+    pub(super) fn rows<T: Serialize>(
+        &mut self,
+        header: &[&str],
+        values: &[T],
+        row: impl Fn(&T) -> Vec<String>,
+    ) -> anyhow::Result<()> {
+        if self.json {
+            return self.json(&values);
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+        for value in values {
+            table.add_row(row(value));
+        }
+        Ok(writeln!(self.writer, "{}", table.trim_fmt())?)
+    }
+
+    fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer_pretty(&mut *self.writer, value).map_err(std::io::Error::from)?;
+        Ok(writeln!(self.writer)?)
+    }
+}
+
+/// A line of talk for people, on stderr.
+#[expect(clippy::print_stderr, reason = "the one place where the command line talks")]
+pub(super) fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,50 @@
+//! `driftwise-issuer serve`
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use super::Context;
+use crate::app::Issuer;
+use crate::clock::SystemClock;
+
+/// Serves in the foreground. The first SIGINT or SIGTERM lets running requests end; a second one ends at once.
+pub(super) async fn run(context: Context<'_>) -> anyhow::Result<()> {
+    let listen = context.config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("can't listen on {listen} (server.listen): is another process there?"))?;
+    let mut stop = stop_signals()?;
+    let mut issuer = Issuer::start(context.config, Arc::new(SystemClock), listener).await?;
+    tokio::select! {
+        error = issuer.failed() => return Err(error),
+        _ = stop.recv() => tracing::info!("stopping; running requests may end"),
+    }
+    tokio::select! {
+        done = issuer.shutdown() => done,
+        _ = stop.recv() => anyhow::bail!("stopped hard by a second signal"),
+    }
+}
+
+/// One message per SIGINT or SIGTERM.
+fn stop_signals() -> anyhow::Result<tokio::sync::mpsc::Receiver<()>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(2);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
+        tokio::spawn(async move {
+            loop {
+                tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+                if sender.send(()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {} });
+    Ok(receiver)
+}

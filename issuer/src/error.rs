@@ -1,0 +1,87 @@
+//! The one domain error. It knows no HTTP: [`crate::http`] maps it to a status, [`crate::cli`] to an exit code.
+
+use driftwise_contract::{AccountId, AgentId, OrgId, RoleArn};
+
+use crate::federation::AssertionFault;
+use crate::keyring::KeyringError;
+use crate::store::StoreError;
+
+/// What can go wrong in the issuer. The message says what and why; [`Error::hint`] says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No such org, or none that the caller may know of.
+    #[error("there is no org {0}")]
+    OrgUnknown(OrgId),
+    /// No such agent any more.
+    #[error("there is no agent {0}")]
+    AgentUnknown(AgentId),
+    /// The org has not registered this account.
+    #[error("org {org} has not registered the account {account}")]
+    AccountUnknown {
+        /// The org that was asked.
+        org: OrgId,
+        /// The account that it does not have.
+        account: AccountId,
+    },
+    /// An account whose parts contradict each other.
+    #[error("{0}")]
+    AccountInvalid(String),
+    /// Another org has the role.
+    #[error("the role {0} is registered by another org")]
+    RoleTaken(RoleArn),
+    /// The org has registered the account with another role.
+    #[error("org {org} has registered the account {account} with another role")]
+    AccountHasOtherRole {
+        /// The org.
+        org: OrgId,
+        /// The account.
+        account: AccountId,
+    },
+    /// The code is unknown, used or expired: which one, only the operator may know.
+    #[error("the enrolment code is unknown, already used or expired")]
+    EnrolmentCodeInvalid,
+    /// The public key is none that agents may use.
+    #[error("the public key is not acceptable: {0}")]
+    PublicKeyInvalid(String),
+    /// The public key belongs to an agent already.
+    #[error("this public key is registered already")]
+    PublicKeyTaken,
+    /// The client assertion was not accepted.
+    #[error("{0}")]
+    Assertion(#[from] AssertionFault),
+    /// The role is not a registered one of the caller's org. Whether another org has it is not told.
+    #[error("the role {0} is not registered for this agent's org")]
+    RoleNotRegistered(RoleArn),
+    /// Keys can't be read, opened, made or used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::OrgUnknown(_) => "`driftwise-issuer org list` shows the orgs.".into(),
+            Self::AgentUnknown(_) => "Enrol it with a new code: `driftwise-issuer agent enrol --org ORG`.".into(),
+            Self::AccountUnknown { org, .. } => {
+                format!("`driftwise-issuer account list --org {org}` shows its accounts.")
+            }
+            Self::RoleTaken(_) => "A role trusts one org; create a role of its own for this org.".into(),
+            Self::AccountHasOtherRole { org, .. } => {
+                format!("An account has one role per org; `driftwise-issuer account list --org {org}` shows it.")
+            }
+            Self::EnrolmentCodeInvalid => "Ask for a new code: `driftwise-issuer agent enrol --org ORG`.".into(),
+            Self::PublicKeyInvalid(_) => "Use an RSA key of 2,048 to 4,096 bits or a P-256 key.".into(),
+            Self::PublicKeyTaken => "Make a new key for each enrolment.".into(),
+            Self::RoleNotRegistered(_) => "Register it: `driftwise-issuer account register --org ORG --account-id ID \
+                                           --role-arn ARN --region REGION`."
+                .into(),
+            Self::Keyring(error) => return error.hint(),
+            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Store(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! Endpoints for programs.
+
+pub(super) mod agents;
+mod bearer;
+pub(super) mod discovery;
+pub(super) mod health;
+pub(super) mod token;

@@ -1,0 +1,83 @@
+//! What surrounds every handler: the log span, the Date header by the issuer's clock, security headers, and the body of an
+//! error, which needs the request id.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::Extensions;
+use axum::http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tower_http::request_id::RequestId;
+
+use super::problem::Problem;
+use crate::app::App;
+
+/// How long a request may take. Nothing here takes a second; the store may wait for another writer.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Neither query nor headers: they may hold secrets.
+pub(super) fn span<B>(request: &Request<B>) -> tracing::Span {
+    let request_id = request_id(request.extensions());
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), request.id = request_id)
+}
+
+fn request_id(extensions: &Extensions) -> String {
+    let id = extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    // A caller may bring an id of its own; what is no plain word is not repeated.
+    let is_plain = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    id.filter(is_plain).unwrap_or("none").to_owned()
+}
+
+/// Completes every answer.
+pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let request_id = request_id(request.extensions());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.with_request_id(&request_id);
+    } else if response.status().is_server_error() && !response.headers().contains_key(CONTENT_TYPE) {
+        // The time-out layer answers with an empty body.
+        response = Problem::timeout().with_request_id(&request_id);
+    }
+    let headers = response.headers_mut();
+    // By the issuer's clock, against which assertions are checked: a caller can tell how far its own is off.
+    if let Some(date) = http_date(app.clock().now_s()) {
+        headers.insert(DATE, date);
+    }
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The IMF-fixdate of RFC 9110, section 5.6.7.
+fn http_date(now_s: i64) -> Option<HeaderValue> {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let text = OffsetDateTime::from_unix_timestamp(now_s).ok()?.format(&format).ok()?;
+    HeaderValue::from_str(&text).ok()
+}
+
+/// A panic is a fault of ours: the caller learns the request id only.
+pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message");
+    tracing::error!(message, "a handler panicked");
+    Problem::internal().into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_header_is_an_imf_fixdate() {
+        assert_eq!(http_date(784_111_777).unwrap(), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+}

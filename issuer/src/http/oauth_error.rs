@@ -1,0 +1,75 @@
+//! Errors of the token endpoint: RFC 6749, section 5.2, with cause and fix in `error_description`.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use driftwise_contract::wire::{OAuthError, OAuthErrorCode};
+
+use crate::Error;
+
+/// A refusal of the token endpoint.
+#[derive(Debug)]
+pub(super) struct TokenRefusal {
+    code: OAuthErrorCode,
+    description: String,
+}
+
+impl TokenRefusal {
+    pub(super) fn new(code: OAuthErrorCode, description: impl Into<String>) -> Self {
+        Self { code, description: description.into() }
+    }
+
+    pub(super) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::new(OAuthErrorCode::InvalidRequest, description)
+    }
+}
+
+impl From<Error> for TokenRefusal {
+    fn from(error: Error) -> Self {
+        let hint = error.hint().map(|hint| format!(". {hint}")).unwrap_or_default();
+        match &error {
+            Error::Assertion(_) => Self::new(OAuthErrorCode::InvalidClient, format!("{error}{hint}")),
+            Error::RoleNotRegistered(_) => Self::new(OAuthErrorCode::InvalidTarget, format!("{error}{hint}")),
+            Error::Keyring(_) | Error::Store(_) => {
+                tracing::error!(error = %error, "the issuer failed");
+                Self::new(OAuthErrorCode::ServerError, "the issuer failed; its log has the request id")
+            }
+            // The rest does not come up when a token is asked for; what does is the caller's fault.
+            Error::OrgUnknown(_)
+            | Error::AgentUnknown(_)
+            | Error::AccountUnknown { .. }
+            | Error::AccountInvalid(_)
+            | Error::RoleTaken(_)
+            | Error::AccountHasOtherRole { .. }
+            | Error::EnrolmentCodeInvalid
+            | Error::PublicKeyInvalid(_)
+            | Error::PublicKeyTaken => Self::invalid_request(format!("{error}{hint}")),
+        }
+    }
+}
+
+impl IntoResponse for TokenRefusal {
+    fn into_response(self) -> Response {
+        let status = match self.code {
+            OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+            OAuthErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            OAuthErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let is_client = self.code == OAuthErrorCode::InvalidClient;
+        let body = OAuthError { error: self.code, error_description: self.description };
+        let mut response = (status, Json(body)).into_response();
+        no_store(&mut response);
+        if is_client {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"driftwise\""));
+        }
+        response
+    }
+}
+
+/// RFC 6749, section 5.1: no cache may keep an answer of the token endpoint.
+pub(super) fn no_store(response: &mut Response) {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+}

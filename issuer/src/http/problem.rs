@@ -1,0 +1,178 @@
+//! The one place where a domain error becomes a status: RFC 9457 problems for every endpoint but the token endpoint.
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use driftwise_contract::wire;
+
+use crate::Error;
+use crate::federation::AssertionFault;
+
+/// An answer that is an error, still without the request id, which [`super::frame::finish`] adds.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: Option<String>,
+    /// RFC 6750, section 3: what a bearer token was refused for.
+    challenge: Option<&'static str>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self { status, code, title, detail: None, challenge: None }
+    }
+
+    fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here").detail(
+            "This path is not served. Check it against the issuer's documentation; the issuer URL may have a path.",
+        )
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path takes another method")
+            .detail("Use the method that the Allow header names.")
+    }
+
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The issuer failed")
+    }
+
+    pub(super) fn timeout() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The issuer took too long")
+            .detail("The request was given up. Try again later.")
+    }
+
+    pub(super) fn not_ready() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The issuer is not ready")
+            .detail("Its store does not answer. The log says why.")
+    }
+
+    pub(super) fn request_invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "request_invalid", "The request is not understood").detail(detail)
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "The request is too large")
+            .detail("A body has at most 64 KiB.")
+    }
+
+    /// No credentials at all (RFC 6750, section 3.1: then the challenge names no error).
+    pub(super) fn unauthenticated() -> Self {
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, "assertion_missing", "Who is calling?")
+            .detail("Send a client assertion (RFC 7523) as bearer token in the Authorization header.");
+        problem.challenge = Some("Bearer realm=\"driftwise\"");
+        problem
+    }
+
+    /// The finished answer.
+    pub(super) fn with_request_id(self, request_id: &str) -> Response {
+        let body = wire::Problem {
+            code: self.code.to_owned(),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            request_id: request_id.to_owned(),
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let told = |status, code, title| {
+            let mut problem = Self::new(status, code, title);
+            problem.detail = Some(match error.hint() {
+                Some(hint) => format!("{error}. {hint}"),
+                None => format!("{error}."),
+            });
+            problem
+        };
+        match &error {
+            Error::EnrolmentCodeInvalid => {
+                told(StatusCode::FORBIDDEN, "enrolment_code_invalid", "The enrolment code is not valid")
+            }
+            Error::PublicKeyInvalid(_) => {
+                told(StatusCode::BAD_REQUEST, "public_key_invalid", "The public key is not acceptable")
+            }
+            Error::PublicKeyTaken => {
+                told(StatusCode::CONFLICT, "public_key_taken", "The public key is registered already")
+            }
+            Error::Assertion(fault) => {
+                let code = assertion_code(fault);
+                let mut problem = told(StatusCode::UNAUTHORIZED, code, "The client assertion is not accepted");
+                problem.challenge = Some("Bearer realm=\"driftwise\", error=\"invalid_token\"");
+                problem
+            }
+            Error::RoleNotRegistered(_) => {
+                told(StatusCode::NOT_FOUND, "role_not_registered", "The role is not registered")
+            }
+            Error::AccountInvalid(_) => {
+                told(StatusCode::BAD_REQUEST, "account_invalid", "The account is not acceptable")
+            }
+            Error::AccountHasOtherRole { .. } => {
+                told(StatusCode::CONFLICT, "account_has_other_role", "The account has another role")
+            }
+            Error::RoleTaken(_) => told(StatusCode::CONFLICT, "role_taken", "The role can't be registered"),
+            // What the caller may not know of is not there.
+            Error::OrgUnknown(_) | Error::AgentUnknown(_) | Error::AccountUnknown { .. } => Self::not_found(),
+            Error::Keyring(_) | Error::Store(_) => {
+                tracing::error!(error = %error, "the issuer failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+pub(super) fn assertion_code(fault: &AssertionFault) -> &'static str {
+    if fault.is_clock_skew() { "clock_skew" } else { "assertion_invalid" }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection {
+            JsonRejection::BytesRejection(rejection) => rejection.into(),
+            JsonRejection::MissingJsonContentType(_) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", "The body is not JSON")
+                    .detail("Send the body with Content-Type: application/json.")
+            }
+            // The text names members and positions, never values: serde_json quotes only what it expected.
+            _ => Self::request_invalid(
+                "The body is not the JSON object that this path takes. Check its members against the API documentation.",
+            ),
+        }
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::too_large()
+        } else {
+            Self::request_invalid("The body could not be read to its end.")
+        }
+    }
+}

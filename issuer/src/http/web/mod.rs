@@ -1,0 +1,77 @@
+//! Pages for people: server-rendered, one style sheet, no script. Every page works with nothing but HTML.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY};
+use axum::response::{Html, IntoResponse as _, Response};
+use driftwise_contract::IssuerUrl;
+use driftwise_contract::wire::FederationInfo;
+
+use super::api::discovery::answer;
+use super::problem::Problem;
+use crate::app::App;
+use crate::federation;
+
+/// Where the style sheet lies.
+pub(super) const STYLE_PATH: &str = "/assets/style.css";
+
+const STYLE: &str = include_str!("../../../../templates/pages/style.css");
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(Template)]
+#[template(path = "pages/index.html")]
+struct IndexPage<'a> {
+    base_path: &'a str,
+    issuer: &'a IssuerUrl,
+}
+
+#[derive(Template)]
+#[template(path = "pages/federation-info.html")]
+struct FederationInfoPage<'a> {
+    base_path: &'a str,
+    info: &'a FederationInfo,
+}
+
+/// `GET /`
+pub(super) async fn index(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    page(&IndexPage { base_path: app.base_path(), issuer: &app.settings().issuer })
+}
+
+/// `GET /federation-info`: a page for browsers, JSON for programs.
+pub(super) async fn federation_info(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut response = if wants_html(&headers) {
+        let info = federation::federation_info(app.settings());
+        page(&FederationInfoPage { base_path: app.base_path(), info: &info })?
+    } else {
+        answer(&app.documents().federation_info, "application/json", "public, max-age=300", &headers)
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// `GET /assets/style.css`
+pub(super) async fn style() -> Response {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")], STYLE).into_response()
+}
+
+/// Browsers name `text/html`; programs say `*/*`, `application/json` or nothing.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let ranges =
+        headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+    ranges
+        .map(|range| range.split(';').next().unwrap_or_default().trim())
+        .any(|range| range.eq_ignore_ascii_case("text/html"))
+}
+
+fn page(template: &impl Template) -> Result<Response, Problem> {
+    let html = template.render().map_err(|error| {
+        tracing::error!(error = %error, "a page failed to render");
+        Problem::internal()
+    })?;
+    let headers = [(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache")];
+    Ok((headers, Html(html)).into_response())
+}

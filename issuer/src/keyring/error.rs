@@ -1,0 +1,108 @@
+//! What can go wrong with keys. Each message names the file, the cause and, with its hint, the fix.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A fault of keys or of the files that they lie in. Never holds key material.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// A file or directory could not be read or written.
+    #[error("can't {action} {}: {source}", path.display())]
+    File {
+        /// What was tried: `read`, `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A sealed key could not be opened.
+    #[error("can't open the signing key in {}: {cause}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: SealFault,
+    },
+    /// There are sealed keys, but no master key.
+    #[error("{} holds signing keys, but there is no master key to open them: {} does not exist and none is configured", directory.display(), expected.display())]
+    MasterKeyMissing {
+        /// The key directory.
+        directory: PathBuf,
+        /// Where the master key would lie by default.
+        expected: PathBuf,
+    },
+    /// The master key is not 32 bytes in a known spelling.
+    #[error("the master key of {origin} is not 32 bytes: {cause}")]
+    MasterKeyInvalid {
+        /// A file, or the setting.
+        origin: String,
+        /// What is wrong.
+        cause: &'static str,
+    },
+    /// A file that others can write holds the master key.
+    #[error("the master key in {} can be changed by others (mode {mode:o})", path.display())]
+    MasterKeyExposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Key generation failed.
+    #[error("can't make an RSA key: {0}")]
+    Generation(String),
+    /// Sealing failed.
+    #[error("can't seal a signing key: {0}")]
+    Sealing(String),
+    /// Signing failed.
+    #[error("the key {kid} failed to sign")]
+    Signing {
+        /// The key.
+        kid: String,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no random bytes")]
+    Randomness,
+}
+
+/// Why a sealed key can't be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealFault {
+    /// It is no JWE of the form that this issuer writes.
+    #[error("it is not a signing key as this issuer seals them")]
+    Format,
+    /// Authenticated decryption failed.
+    #[error("the master key does not open it, or the file was changed")]
+    WrongMasterKey,
+    /// The header names another key than the one inside, or the file name does.
+    #[error("its file name, its header and the key inside do not name the same key")]
+    WrongKid,
+    /// What is inside is no RSA key that can sign.
+    #[error("what is inside is not a usable RSA key")]
+    Key,
+}
+
+impl KeyringError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::File { .. } => "Check the path, its owner and its mode, and keys.directory in the configuration.".into(),
+            Self::Sealed { cause: SealFault::WrongMasterKey, .. } => {
+                "Configure the master key that sealed it (keys.master_key_file or keys.master_key), or restore the file \
+                 from backup. Nothing was changed: a new key would shut out every account until it is published and seen."
+                    .into()
+            }
+            Self::Sealed { .. } => "Restore the file from backup, or move it out of the key directory.".into(),
+            Self::MasterKeyMissing { .. } => {
+                "Restore the master key from backup, or configure it (keys.master_key_file or keys.master_key).".into()
+            }
+            Self::MasterKeyInvalid { .. } => {
+                "Give 32 random bytes as base64 or as 64 hexadecimal digits: `openssl rand -base64 32`.".into()
+            }
+            Self::MasterKeyExposed { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::Generation(_) | Self::Sealing(_) | Self::Signing { .. } | Self::Randomness => return None,
+        })
+    }
+}

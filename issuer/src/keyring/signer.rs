@@ -1,0 +1,19 @@
+//! What signs: bytes in, signature out.
+
+use std::fmt::Debug;
+
+use driftwise_contract::Kid;
+
+use super::KeyringError;
+
+/// A key that signs. It is handed the bytes to sign and nothing else: a signer never controls claims.
+pub trait Signer: Debug + Send + Sync {
+    /// The published key that verifies the signatures.
+    fn kid(&self) -> &Kid;
+
+    /// The JWS algorithm (RFC 7518, section 3.1).
+    fn algorithm(&self) -> &'static str;
+
+    /// The signature in JWS form.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyringError>;
+}

@@ -1,0 +1,45 @@
+//! Documents for an org's AWS account, rendered from `templates/policies/`.
+//!
+//! Every interpolated value goes through the JSON escaper of those templates, and every rendered document is parsed into
+//! contract's [`PolicyDocument`] before it leaves: what is printed is what was parsed. To add a document: a template, a
+//! struct with its values, a function that renders it, a snapshot.
+
+pub mod json;
+mod permission;
+mod state;
+mod trust;
+
+use askama::Template;
+use driftwise_contract::policy::{PolicyDocument, PolicyError};
+
+pub use permission::{bucket_policy, permission_policy};
+pub use state::{BucketName, KeyPrefix, StateLocation};
+pub use trust::{TrustPolicy, warning};
+
+/// A document that could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The template failed.
+    #[error("the policy template failed: {0}")]
+    Template(#[from] askama::Error),
+    /// What was rendered is no policy.
+    #[error("the rendered document is no policy: {0}")]
+    Policy(#[from] PolicyError),
+    /// A value that IAM would read as something else than text.
+    #[error("{what} {value:?} holds ${{, which IAM takes for a policy variable: choose one without it")]
+    PolicyVariable {
+        /// What the value is.
+        what: &'static str,
+        /// The value.
+        value: String,
+    },
+}
+
+fn render(template: &impl Template) -> Result<PolicyDocument, SetupError> {
+    Ok(PolicyDocument::parse(&template.render()?)?)
+}
+
+fn without_variables<'a>(what: &'static str, value: &'a str) -> Result<&'a str, SetupError> {
+    if value.contains("${") { Err(SetupError::PolicyVariable { what, value: value.to_owned() }) } else { Ok(value) }
+}

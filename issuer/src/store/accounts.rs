@@ -1,0 +1,92 @@
+//! The AWS accounts that orgs registered.
+
+use driftwise_contract::{AccountId, RoleArn};
+
+use super::{Connection, OrgScope, StoreError, parse};
+use crate::Error;
+use crate::accounts::AwsAccount;
+
+type Row = (String, String, String, String);
+
+fn convert((account_id, role_arn, region, trust_form): Row) -> Result<AwsAccount, StoreError> {
+    AwsAccount::new(
+        parse("accounts.account_id", &account_id)?,
+        parse("accounts.role_arn", &role_arn)?,
+        parse("accounts.region", &region)?,
+        parse("accounts.trust_form", &trust_form)?,
+    )
+    .map_err(|error| StoreError::Corrupt { column: "accounts.role_arn", cause: error.to_string() })
+}
+
+/// Registers an account, or changes region and form of a registered one. The role of an account stays: another one, or one
+/// that another org has, is refused.
+pub async fn upsert(db: &mut Connection, scope: OrgScope, account: &AwsAccount, now_ms: i64) -> Result<(), Error> {
+    let written = sqlx::query(
+        "INSERT INTO accounts (org_id, account_id, role_arn, region, trust_form, created_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (org_id, account_id) DO UPDATE SET region = excluded.region, trust_form = excluded.trust_form \
+         WHERE accounts.role_arn = excluded.role_arn",
+    )
+    .bind(scope.org().to_string())
+    .bind(account.account_id().as_str())
+    .bind(account.role_arn().as_str())
+    .bind(account.region().as_str())
+    .bind(account.trust_form().as_str())
+    .bind(now_ms)
+    .execute(db)
+    .await;
+    match written {
+        Ok(done) if done.rows_affected() == 0 => {
+            Err(Error::AccountHasOtherRole { org: scope.org(), account: account.account_id().clone() })
+        }
+        Ok(_) => Ok(()),
+        // The one other unique constraint: accounts_role_of_one_org.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Err(Error::RoleTaken(account.role_arn().clone()))
+        }
+        Err(error) => Err(StoreError::from(error).into()),
+    }
+}
+
+/// The org's account of that id.
+pub async fn find(
+    db: &mut Connection,
+    scope: OrgScope,
+    account_id: &AccountId,
+) -> Result<Option<AwsAccount>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 AND account_id = $2",
+    )
+    .bind(scope.org().to_string())
+    .bind(account_id.as_str())
+    .fetch_optional(db)
+    .await?;
+    row.map(convert).transpose()
+}
+
+/// The org's account that has that role.
+pub async fn find_by_role(
+    db: &mut Connection,
+    scope: OrgScope,
+    role: &RoleArn,
+) -> Result<Option<AwsAccount>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 AND role_arn = $2",
+    )
+    .bind(scope.org().to_string())
+    .bind(role.as_str())
+    .fetch_optional(db)
+    .await?;
+    row.map(convert).transpose()
+}
+
+/// The org's accounts, by account id.
+pub async fn list(db: &mut Connection, scope: OrgScope) -> Result<Vec<AwsAccount>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 ORDER BY account_id",
+    )
+    .bind(scope.org().to_string())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(convert).collect()
+}

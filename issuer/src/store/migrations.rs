@@ -1,0 +1,15 @@
+//! The schema's history. A migration is safe beside the version before it, and never changes once released.
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// Every migration: number, name, SQL. To add one, add a file and a row.
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "orgs, agents, accounts", include_str!("../../migrations/0001_orgs_agents_accounts.sql"))];
+
+pub(super) fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.into())
+}

@@ -1,0 +1,189 @@
+//! The store: SQLite behind functions, one file per noun, one function per statement. The only SQL of the issuer.
+//!
+//! - Columns are named, never `*`. Rows become parsed values here; a row that does not parse is [`StoreError::Corrupt`].
+//! - A function that touches a tenant's rows takes an [`OrgScope`] first, which exists only after a membership check.
+//! - Not found is `None`. A violated constraint becomes a domain error beside the statement that may violate it.
+//! - The caller owns the transaction: functions take a [`Connection`], which a [`Tx`] derefs to.
+//! - SQL is written in the subset that SQLite and PostgreSQL both take (`$1`, `ON CONFLICT`, `RETURNING`; times as epoch
+//!   milliseconds, UUIDs and JSON as text).
+
+pub mod accounts;
+pub mod agents;
+pub mod enrolment_codes;
+mod migrations;
+pub mod orgs;
+mod scope;
+pub mod used_assertions;
+
+use std::fs::OpenOptions;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+pub use scope::OrgScope;
+
+/// A connection that statements run on.
+pub type Connection = SqliteConnection;
+
+/// How long a statement waits for another writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// A write transaction: takes the write lock at once, rolls back unless committed.
+#[derive(Debug)]
+pub struct Tx(Transaction<'static, Sqlite>);
+
+/// A connection of the pool, outside a transaction: each statement commits by itself.
+#[derive(Debug)]
+pub struct PooledConnection(PoolConnection<Sqlite>);
+
+/// A fault of the store. Its text is for the log, not for callers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file can't be opened or created.
+    #[error("can't open the store {}: {cause}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The file was written by another version, or a migration failed.
+    #[error("can't bring the store {} to this version: {cause}", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// A statement failed.
+    #[error("the store failed: {0}")]
+    Statement(#[from] sqlx::Error),
+    /// A row does not parse.
+    #[error("the store holds a bad {column}: {cause}")]
+    Corrupt {
+        /// `table.column`.
+        column: &'static str,
+        /// Why it does not parse.
+        cause: String,
+    },
+}
+
+impl Store {
+    /// Opens the store and brings its schema to this version. The file is made, for the owner alone, where it does not
+    /// exist.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let open_fault = |cause: String| StoreError::Open { path: path.to_owned(), cause };
+        create_private(path).map_err(|error| open_fault(error.to_string()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was answered must survive a power cut: NORMAL would lose the last commits.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|error| open_fault(error.to_string()))?;
+        migrations::migrator()
+            .run(&pool)
+            .await
+            .map_err(|error| StoreError::Migration { path: path.to_owned(), cause: error.to_string() })?;
+        Ok(Self { pool })
+    }
+
+    /// A connection for reads and single statements.
+    pub async fn connection(&self) -> Result<PooledConnection, StoreError> {
+        Ok(PooledConnection(self.pool.acquire().await?))
+    }
+
+    /// A write transaction.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        // A deferred transaction that reads before it writes may fail at once, whatever the busy time-out.
+        Ok(Tx(self.pool.begin_with("BEGIN IMMEDIATE").await?))
+    }
+
+    /// Whether the store answers.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        sqlx::query("SELECT 1").execute(&mut *connection).await?;
+        Ok(())
+    }
+
+    /// Closes every connection, so that the write-ahead log is folded in.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Tx {
+    /// Makes the changes durable.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl Deref for PooledConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for PooledConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+/// A column's text as its type.
+fn parse<T: FromStr<Err: std::fmt::Display>>(column: &'static str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: T::Err| StoreError::Corrupt { column, cause: error.to_string() })
+}
+
+/// SQLite makes files by the umask, and its -wal and -shm files with the mode of the first.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
