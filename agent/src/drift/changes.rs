@@ -28,7 +28,12 @@ pub(super) fn changes(declared: &DeclaredResource, live: &Live<'_>) -> Vec<Chang
     found
 }
 
-fn attribute_changes(declared: &DeclaredResource, cfn_type: &str, properties: &Map<String, Value>, found: &mut Vec<Change>) {
+fn attribute_changes(
+    declared: &DeclaredResource,
+    cfn_type: &str,
+    properties: &Map<String, Value>,
+    found: &mut Vec<Change>,
+) {
     for mapping in registry::attributes(cfn_type, &declared.terraform_type) {
         let Some(stated) = declared_value(&declared.attributes, mapping.attribute) else { continue };
         let actual = live_value(properties, mapping.property);
@@ -86,7 +91,9 @@ fn tag_changes(declared: &DeclaredResource, live: &Live<'_>) -> Vec<Change> {
     let Some(actual) = live_tags(live) else { return Vec::new() };
     let keys: BTreeSet<&str> = stated.keys().map(String::as_str).chain(actual.keys().map(String::as_str)).collect();
     let differs = |key: &&str| match (stated.get(*key), actual.get(*key)) {
-        (Some(stated), Some(actual)) if redacted_hash(stated).is_some() => *stated != redacted(&Value::from(actual.as_str())),
+        (Some(stated), Some(actual)) if redacted_hash(stated).is_some() => {
+            *stated != redacted(&Value::from(actual.as_str()))
+        }
         (Some(stated), Some(actual)) => stated.as_str() != Some(actual),
         (None, None) => false,
         _ => true,
@@ -131,7 +138,8 @@ fn tags_of_property(property: &Value) -> Option<BTreeMap<String, String>> {
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     match property {
         Value::Array(tags) => {
-            let pair = |tag: &Value| Some((text(tag.get("Key")?)?, tag.get("Value").and_then(text).unwrap_or_default()));
+            let pair =
+                |tag: &Value| Some((text(tag.get("Key")?)?, tag.get("Value").and_then(text).unwrap_or_default()));
             tags.iter().map(pair).collect()
         }
         Value::Object(tags) => tags.iter().map(|(key, value)| Some((key.clone(), text(value)?))).collect(),

@@ -97,7 +97,8 @@ fn same_json(a: &Value, b: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_json(a, b)),
         (Value::String(a), Value::String(b)) => a == b,
         (Value::Null, Value::Null) => true,
-        (Value::Object(_) | Value::Array(_) | Value::Null, _) | (_, Value::Object(_) | Value::Array(_) | Value::Null) => false,
+        (Value::Object(_) | Value::Array(_) | Value::Null, _)
+        | (_, Value::Object(_) | Value::Array(_) | Value::Null) => false,
         _ => same_scalar(a, b),
     }
 }
@@ -164,8 +165,20 @@ mod tests {
             (Transform::Set, None, json!(["a"]), json!(["b"]), false),
             (Transform::Json, None, json!(r#"{"a":1,"b":[1,2]}"#), json!({ "b": [1, 2], "a": "1" }), true),
             (Transform::Json, None, json!(r#"{"a":1}"#), json!({ "a": 2 }), false),
-            (Transform::NameOrArn, None, json!("web:3"), json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3"), true),
-            (Transform::NameOrArn, None, json!("eb:3"), json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3"), false),
+            (
+                Transform::NameOrArn,
+                None,
+                json!("web:3"),
+                json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3"),
+                true,
+            ),
+            (
+                Transform::NameOrArn,
+                None,
+                json!("eb:3"),
+                json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3"),
+                false,
+            ),
             (words(), None, json!(true), json!("internal"), true),
             (words(), None, json!(false), json!("internal"), false),
         ] {
@@ -177,7 +190,9 @@ mod tests {
     #[test]
     fn policy_documents_are_compared_by_what_they_mean() {
         let mapping = mapping(Transform::Policy, None);
-        let declared = json!(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:GetObject"],"Resource":"*"}}"#);
+        let declared = json!(
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:GetObject"],"Resource":"*"}}"#
+        );
         let same = json!({ "Statement": [{ "Action": "s3:GetObject", "Resource": ["*"], "Effect": "Allow" }], "Version": "2012-10-17" });
         let other = json!({ "Statement": [{ "Action": "s3:*", "Resource": ["*"], "Effect": "Allow" }], "Version": "2012-10-17" });
         assert!(equal(&mapping, &declared, &same));

@@ -24,7 +24,8 @@ pub(super) fn undeclared(declared: &Declared, actual: &Actual) -> Grants {
     let Some(live) = &actual.edges else { return grants };
     let of_account = |account: &Option<_>| account.as_ref().is_none_or(|account| *account == actual.account_id);
     let edges = declared.states.iter().flat_map(|state| &state.edges);
-    let declared_edges: HashSet<&Edge> = edges.filter(|edge| of_account(&edge.account_id)).map(|edge| &edge.edge).collect();
+    let declared_edges: HashSet<&Edge> =
+        edges.filter(|edge| of_account(&edge.account_id)).map(|edge| &edge.edge).collect();
     let principals = declared_principals(declared, actual);
     let mut seen: HashSet<(&str, &Grant)> = HashSet::new();
     for edge in live.iter().filter(|edge| is_grant(&edge.edge.grant)) {

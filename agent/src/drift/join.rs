@@ -107,7 +107,11 @@ fn collect_parts<'a>(resource: &'a DeclaredResource, parts: &mut HashSet<&'a str
     }
 }
 
-fn collect_texts<'a, 'p>(value: &'a Value, mut path: impl Iterator<Item = &'p str> + Clone, parts: &mut HashSet<&'a str>) {
+fn collect_texts<'a, 'p>(
+    value: &'a Value,
+    mut path: impl Iterator<Item = &'p str> + Clone,
+    parts: &mut HashSet<&'a str>,
+) {
     match value {
         Value::Array(elements) => {
             for element in elements {
@@ -155,7 +159,8 @@ impl<'a> Index<'a> {
     }
 
     fn find(&self, declared: &DeclaredResource, actual: &Actual) -> Option<usize> {
-        let own_arn = registry::terraform_type(&declared.terraform_type).is_none_or(|known| known.arn != ArnAttribute::None);
+        let own_arn =
+            registry::terraform_type(&declared.terraform_type).is_none_or(|known| known.arn != ArnAttribute::None);
         if let Some(arn) = declared.arn.as_ref().filter(|_| own_arn)
             && let Some(live) = self.by_arn.get(plain_arn(arn))
         {

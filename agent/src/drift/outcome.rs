@@ -7,8 +7,8 @@ use driftwise_contract::report::Coverage;
 use driftwise_contract::resource::{DeclaredStatus, Enrichment};
 
 use super::changes::{Live, changes};
-use super::model::{declared_ref, resource_ref};
 use super::join::by_stack;
+use super::model::{declared_ref, resource_ref};
 use super::{Actual, Declared, DeclaredIdx, Existence, Join, Outcome, absent, grants};
 use crate::registry;
 
@@ -39,7 +39,9 @@ pub fn findings(
     }
     let confirmed = absent::confirm(declared, actual, join, confirmations);
     found.extend(confirmed.findings);
-    found.extend(join.unmanaged.iter().map(|live| Finding::Unmanaged { resource: resource_ref(&actual.resources[*live]) }));
+    found.extend(
+        join.unmanaged.iter().map(|live| Finding::Unmanaged { resource: resource_ref(&actual.resources[*live]) }),
+    );
     let grants = grants::undeclared(declared, actual);
     found.extend(grants.findings);
     found.sort_by_cached_key(|finding| (finding.kind(), finding.key()));

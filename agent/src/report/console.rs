@@ -46,12 +46,12 @@ impl Console<'_> {
     fn heading(&mut self, report: &ScanReport) -> io::Result<()> {
         let title = self.paint(BOLD, "Drift report");
         writeln!(self.out, "{title}  account {}  region {}", report.account_id, report.region)?;
-        let count = report.states.len();
+        let states = plural(report.states.len() as u64, "state", "states");
         let resources: u64 = report.states.iter().map(|state| state.resources).sum();
-        let states = plural(count as u64, "state", "states");
-        writeln!(self.out, "compared with {states} that declare {}", plural(resources, "resource", "resources"))?;
+        writeln!(self.out, "compared with {states}, {} declared", plural(resources, "resource", "resources"))?;
         for state in &report.states {
-            let version = state.source.version_id.as_ref().map(|id| format!(" (version {})", clean(id))).unwrap_or_default();
+            let version =
+                state.source.version_id.as_ref().map(|id| format!(" (version {})", clean(id))).unwrap_or_default();
             let line = format!("  {}{version}, serial {}", clean(&state.source.uri), state.serial);
             let line = self.paint(DIM, &line);
             writeln!(self.out, "{line}")?;
@@ -119,7 +119,8 @@ impl Console<'_> {
 
     fn change(&mut self, change: &Change, width: usize) -> io::Result<()> {
         let path = pad(&clean(&change.path), width);
-        let room = if self.style.width == 0 { usize::MAX } else { self.style.width.saturating_sub(width + 12).max(40) / 2 };
+        let room =
+            if self.style.width == 0 { usize::MAX } else { self.style.width.saturating_sub(width + 12).max(40) / 2 };
         let declared = self.paint(GREEN, &value(&change.declared, room));
         let actual = self.paint(RED, &value(&change.actual, room));
         writeln!(self.out, "      {path}  {declared} → {actual}")
@@ -161,20 +162,23 @@ impl Console<'_> {
             count(FindingKind::Changed),
             count(FindingKind::Unmanaged),
         )?;
-        let not_comparable: u64 = coverage.not_comparable.values().sum();
         writeln!(
             self.out,
-            "{} live ({} managed, {} AWS's own, {} read in full); {} declared ({} compared, {not_comparable} of types the \
-             inventory can't show); {} of {} IAM grants declared",
+            "  live       {}: {} managed, {} AWS's own, {} read in full",
             plural(coverage.resources, "resource", "resources"),
             coverage.managed,
             coverage.aws_owned,
             coverage.enriched,
-            coverage.declared,
-            coverage.compared,
-            coverage.grants_declared,
-            coverage.grants,
         )?;
+        let not_comparable: u64 = coverage.not_comparable.values().sum();
+        writeln!(
+            self.out,
+            "  declared   {}: {} compared, {not_comparable} of types that the inventory can't show",
+            plural(coverage.declared, "resource", "resources"),
+            coverage.compared,
+        )?;
+        let grants = plural(coverage.grants, "grant", "grants");
+        writeln!(self.out, "  IAM        {grants}: {} declared", coverage.grants_declared)?;
         if report.gaps.is_empty() {
             writeln!(self.out, "Complete: nothing was left unseen.")
         } else {

@@ -5,7 +5,13 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// `module.a["k"].data.aws_ami.x[0]`. The module's address is the state's own text; it may be empty.
-pub(super) fn address(module: &str, data_source: bool, terraform_type: &str, name: &str, key: Option<&Value>) -> String {
+pub(super) fn address(
+    module: &str,
+    data_source: bool,
+    terraform_type: &str,
+    name: &str,
+    key: Option<&Value>,
+) -> String {
     let mut address = String::with_capacity(module.len() + terraform_type.len() + name.len() + 8);
     if !module.is_empty() {
         address.push_str(module);
@@ -98,7 +104,10 @@ mod tests {
 
     #[test]
     fn modules_and_data_sources_come_before_the_type() {
-        assert_eq!(address(r#"module.a["k"].module.b[0]"#, true, "aws_ami", "x", None), r#"module.a["k"].module.b[0].data.aws_ami.x"#);
+        assert_eq!(
+            address(r#"module.a["k"].module.b[0]"#, true, "aws_ami", "x", None),
+            r#"module.a["k"].module.b[0].data.aws_ami.x"#
+        );
         assert_eq!(module_address(&["root".into(), "net".into(), "zone".into()]), "module.net.module.zone");
         assert_eq!(module_address(&["root".into()]), "");
     }

@@ -105,19 +105,20 @@ fn state_text(state: &State, out: &mut dyn Write) -> anyhow::Result<()> {
         state.serial,
         or_unknown(&state.lineage),
     )?;
-    writeln!(out, "  {} resources", state.resources.len())?;
+    writeln!(out, "  resources: {}", state.resources.len())?;
     for resource in &state.resources {
         let name = resource.arn.as_ref().map(ToString::to_string).or_else(|| resource.id.clone()).unwrap_or_default();
         let status = match resource.status {
             DeclaredStatus::Tainted => " (tainted)",
             DeclaredStatus::Current | DeclaredStatus::Deposed => "",
         };
-        writeln!(out, "    {}{status}  {}", clean(&resource.address), clean(&name))?;
+        let line = format!("    {}{status}  {}", clean(&resource.address), clean(&name));
+        writeln!(out, "{}", line.trim_end())?;
     }
     edges_text("IAM grants declared", &state.edges, out)?;
     edges_text("IAM grants observed at the last refresh, not declared", &state.observed_edges, out)?;
     if !state.skipped.is_empty() {
-        writeln!(out, "  {} skipped", state.skipped.len())?;
+        writeln!(out, "  skipped: {}", state.skipped.len())?;
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for skipped in &state.skipped {
             *counts.entry((skipped.reason.as_str(), skipped.terraform_type.as_str())).or_default() += 1;
@@ -133,7 +134,7 @@ fn edges_text(title: &str, edges: &[DeclaredEdge], out: &mut dyn Write) -> anyho
     if edges.is_empty() {
         return Ok(());
     }
-    writeln!(out, "  {} {title}", edges.len())?;
+    writeln!(out, "  {title}: {}", edges.len())?;
     for declared in edges {
         let principal = &declared.edge.principal;
         let grant = match &declared.edge.grant {

@@ -35,10 +35,19 @@ fn principal_accounts(resources: &[DeclaredResource]) -> HashMap<IamPrincipal, O
             "aws_iam_group" => (PrincipalKind::Group, "name"),
             _ => continue,
         };
-        let Some(name) = resource.attributes.get(name).and_then(Value::as_str).or(resource.id.as_deref()) else { continue };
+        let Some(name) = resource.attributes.get(name).and_then(Value::as_str).or(resource.id.as_deref()) else {
+            continue;
+        };
         let principal = IamPrincipal { kind, name: name.to_owned() };
         let account = resource.account_id.clone();
-        accounts.entry(principal).and_modify(|known| if *known != account { *known = None }).or_insert(account);
+        accounts
+            .entry(principal)
+            .and_modify(|known| {
+                if *known != account {
+                    *known = None
+                }
+            })
+            .or_insert(account);
     }
     accounts
 }
@@ -247,6 +256,7 @@ impl<'a> Declarer<'a> {
 
 /// Old states hold a principal's ARN where its name belongs.
 fn principal(kind: PrincipalKind, name_or_arn: &str) -> IamPrincipal {
-    let name = if name_or_arn.starts_with("arn:") { name_or_arn.rsplit('/').next().unwrap_or_default() } else { name_or_arn };
+    let name =
+        if name_or_arn.starts_with("arn:") { name_or_arn.rsplit('/').next().unwrap_or_default() } else { name_or_arn };
     IamPrincipal { kind, name: name.to_owned() }
 }

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 pub(super) fn unflatten(flat: &Map<String, Value>) -> Map<String, Value> {
     let mut root = Node::default();
     // The markers first: whatever the order of the members, a map is known before its keys.
-    let (markers, values): (Vec<_>, Vec<_>) = flat.iter().partition(|(path, _)| path.ends_with(".%") || path.ends_with(".#"));
+    let (markers, values): (Vec<_>, Vec<_>) =
+        flat.iter().partition(|(path, _)| path.ends_with(".%") || path.ends_with(".#"));
     for (path, value) in markers.into_iter().chain(values) {
         root.insert(path, value);
     }
@@ -54,7 +55,9 @@ impl Node {
     }
 
     fn into_value(self) -> Value {
-        if self.is_list && !self.is_map {
+        // Format 1 counted maps with `#` too: what has a key that is no number is a map.
+        let numbered = self.children.keys().all(|key| matches!(key, Key::Number(_)));
+        if self.is_list && !self.is_map && numbered {
             return Value::Array(self.children.into_values().map(Self::into_value).collect());
         }
         if self.children.is_empty() && !self.is_map {
@@ -90,6 +93,12 @@ mod tests {
             "none": {}, "tags": { "Name": "web", "kubernetes.io/role": "x" },
         });
         assert_eq!(Value::Object(unflatten(flat.as_object().unwrap())), expected);
+    }
+
+    #[test]
+    fn a_map_that_was_counted_like_a_list_is_a_map() {
+        let flat = json!({ "triggers.#": "1", "triggers.what": "0" });
+        assert_eq!(Value::Object(unflatten(flat.as_object().unwrap())), json!({ "triggers": { "what": "0" } }));
     }
 
     #[test]

@@ -58,11 +58,16 @@ fn files(text: &str) -> Result<Vec<PathBuf>, StateError> {
         match StateSource::parse(text) {
             Ok(source @ StateSource::LocalGlob(_)) => {
                 let fixed = text.split('/').take_while(|part| !part.contains(['*', '?', '[', '{']));
-                let start: PathBuf = if text.starts_with('/') { Path::new("/").join(fixed.collect::<PathBuf>()) } else { fixed.collect() };
+                let start: PathBuf = if text.starts_with('/') {
+                    Path::new("/").join(fixed.collect::<PathBuf>())
+                } else {
+                    fixed.collect()
+                };
                 let relative = start.as_os_str().is_empty();
                 let start = if relative { PathBuf::from(".") } else { start };
                 walk(&start, &mut |file| {
-                    let file = if relative { file.strip_prefix(".").map(Path::to_path_buf).unwrap_or(file) } else { file };
+                    let file =
+                        if relative { file.strip_prefix(".").map(Path::to_path_buf).unwrap_or(file) } else { file };
                     if source.matches(&file.to_string_lossy()) {
                         found.push(file);
                     }

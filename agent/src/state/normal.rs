@@ -36,8 +36,7 @@ pub(super) enum Life {
 
 impl Object {
     fn address(&self) -> String {
-        let mut address =
-            address(&self.module, self.data_source, &self.terraform_type, &self.name, self.key.as_ref());
+        let mut address = address(&self.module, self.data_source, &self.terraform_type, &self.name, self.key.as_ref());
         if let Life::Deposed(key) = &self.life {
             address.push_str(" (deposed object ");
             address.push_str(key);
@@ -92,7 +91,8 @@ impl Collector {
         let Object { terraform_type, provider, life, attributes, .. } = object;
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let id = text("id").map(ToOwned::to_owned);
-        let arn: Option<Arn> = text("arn").and_then(|arn| arn.parse().ok()).or_else(|| arn_by_id(&terraform_type, text("id")));
+        let arn: Option<Arn> =
+            text("arn").and_then(|arn| arn.parse().ok()).or_else(|| arn_by_id(&terraform_type, text("id")));
         let own_attributes = registry::terraform_type(&terraform_type);
         let account_id = own_attributes
             .into_iter()

@@ -21,7 +21,8 @@ impl Provider {
                     Some((_, rest)) => rest.split('.').next().unwrap_or_default(),
                     None => text.split('.').next().unwrap_or_default(),
                 };
-                let name = if legacy.is_empty() { terraform_type.split('_').next().unwrap_or_default() } else { legacy };
+                let name =
+                    if legacy.is_empty() { terraform_type.split('_').next().unwrap_or_default() } else { legacy };
                 format!("hashicorp/{name}")
             }
         };
@@ -56,7 +57,11 @@ mod tests {
             assert_eq!(provider.source, source, "{text}");
             assert!(provider.is_aws("aws_vpc"), "{text}: {provider:?}");
         }
-        assert!(!Provider::parse(r#"provider["registry.terraform.io/hashicorp/random"]"#, "random_id").is_aws("random_id"));
-        assert!(Provider::parse(r#"provider["registry.terraform.io/hashicorp/awscc"]"#, "awscc_x_y").is_aws("awscc_x_y"));
+        assert!(
+            !Provider::parse(r#"provider["registry.terraform.io/hashicorp/random"]"#, "random_id").is_aws("random_id")
+        );
+        assert!(
+            Provider::parse(r#"provider["registry.terraform.io/hashicorp/awscc"]"#, "awscc_x_y").is_aws("awscc_x_y")
+        );
     }
 }

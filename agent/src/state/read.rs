@@ -42,7 +42,6 @@ struct Seen {
     version: Option<u64>,
     encrypted: bool,
     backend: bool,
-    resources: bool,
     shown: bool,
     planned: bool,
 }
@@ -67,7 +66,7 @@ impl<R: Read> Document<R> {
         if let Some(found) = self.framer.peek().map_err(|error| self.framing_error(error.into()))? {
             return Err(self.framing_error(FramingFault::Unexpected { found, expected: "the end of the file" }));
         }
-        self.conclude()
+        self.conclude(collector.state())
     }
 
     /// What the first bytes of other kinds of files look like.
@@ -119,9 +118,10 @@ impl<R: Read> Document<R> {
                 self.skip_value()?;
             }
             "resources" => {
-                self.seen.resources = true;
                 self.elements(collector, |document, collector| {
-                    document.parse_value::<v4::Resource>().map(|resource| resource.collect(collector))
+                    let resource: v4::Resource = document.parse_value()?;
+                    resource.collect(collector);
+                    Ok(())
                 })?;
             }
             "modules" => {
@@ -168,12 +168,13 @@ impl<R: Read> Document<R> {
     }
 
     /// What the members that were seen, or were not, say of the file.
-    fn conclude(&self) -> Result<(), StateError> {
+    fn conclude(&self, state: &State) -> Result<(), StateError> {
         let seen = &self.seen;
         if seen.encrypted && seen.version.is_none() {
             return Err(self.error(Code::StateEncrypted, "it holds `encrypted_data` instead of a state"));
         }
-        if seen.backend && !seen.resources {
+        // Terraform 0.9 to 0.11 wrote a real state with its backend beside the resources too.
+        if seen.backend && state.resources.is_empty() && state.skipped.is_empty() {
             return Err(self.error(Code::StateBackendStub, "it holds the settings of a backend and no resources"));
         }
         if seen.planned {
@@ -235,7 +236,11 @@ impl<R: Read> Document<R> {
 /// The place in the file of a place in a frame.
 fn place_in(frame: &[u8], start: Position, line: u64, column: u64) -> Position {
     let line = line.max(1);
-    let before: usize = frame.split_inclusive(|byte| *byte == b'\n').take(usize::try_from(line - 1).unwrap_or(usize::MAX)).map(<[u8]>::len).sum();
+    let before: usize = frame
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(usize::try_from(line - 1).unwrap_or(usize::MAX))
+        .map(<[u8]>::len)
+        .sum();
     let into_line = column.saturating_sub(1);
     Position {
         line: start.line + line - 1,

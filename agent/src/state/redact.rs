@@ -37,7 +37,8 @@ fn sorted(value: &Value) -> Value {
 /// Redacts what the state itself marks (`sensitive_attributes`, a list of paths) and what the provider's schema does.
 pub(super) fn redact(attributes: &mut Map<String, Value>, terraform_type: &str, marked: &[Value]) {
     for path in marked {
-        let steps: Vec<Step> = path.as_array().map(|steps| steps.iter().filter_map(Step::parse).collect()).unwrap_or_default();
+        let steps: Vec<Step> =
+            path.as_array().map(|steps| steps.iter().filter_map(Step::parse).collect()).unwrap_or_default();
         redact_at(attributes, &steps);
     }
     let known = registry::terraform_type(terraform_type).map(|known| known.sensitive.as_slice()).unwrap_or_default();
@@ -131,7 +132,8 @@ mod tests {
              { "type": "get_attr", "value": "c" }],
             [{ "type": "get_attr", "value": "absent" }],
         ]);
-        let redacted = redact_json(json!({ "a": "secret", "b": [{ "c": 1 }, { "c": "secret", "d": 2 }] }), "x_y", &marked);
+        let redacted =
+            redact_json(json!({ "a": "secret", "b": [{ "c": 1 }, { "c": "secret", "d": 2 }] }), "x_y", &marked);
         assert!(redacted_hash(&redacted["a"]).is_some());
         assert_eq!(redacted["a"], redacted["b"][1]["c"]);
         assert_eq!((&redacted["b"][0]["c"], &redacted["b"][1]["d"]), (&json!(1), &json!(2)));
@@ -147,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_the_provider_calls_sensitive_is_hashed_without_a_mark() {
-        let listener = json!({ "default_action": [{ "authenticate_oidc": [{ "client_secret": "hush", "issuer": "i" }] }] });
+        let listener =
+            json!({ "default_action": [{ "authenticate_oidc": [{ "client_secret": "hush", "issuer": "i" }] }] });
         let redacted = redact_json(listener, "aws_lb_listener", &json!([]));
         assert!(!redacted.to_string().contains("hush"));
         assert!(redacted.to_string().contains("\"issuer\":\"i\""));

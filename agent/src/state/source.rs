@@ -40,7 +40,9 @@ pub enum StateSource {
 
 /// A text that names no place of states.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{input:?} is no place of Terraform states: {cause}; expected s3://bucket/key, s3://bucket/prefix/, s3://bucket/**/*.tfstate or a path")]
+#[error(
+    "{input:?} is no place of Terraform states: {cause}; expected s3://bucket/key, s3://bucket/prefix/, s3://bucket/**/*.tfstate or a path"
+)]
 pub struct StateSourceError {
     /// The text as given.
     pub input: String,
@@ -59,7 +61,11 @@ impl StateSource {
             if let Some((scheme, _)) = text.split_once("://") {
                 return Err(fault(format!("{scheme} is no scheme that is read")));
             }
-            return if is_pattern(text) { Ok(Self::LocalGlob(glob(text).map_err(fault)?)) } else { Ok(Self::Local(text.into())) };
+            return if is_pattern(text) {
+                Ok(Self::LocalGlob(glob(text).map_err(fault)?))
+            } else {
+                Ok(Self::Local(text.into()))
+            };
         };
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -160,7 +166,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_source_parses_and_prints_back() {
-        for text in ["s3://states/net/terraform.tfstate", "s3://states/net/", "s3://states/", "s3://states/**/*.tfstate", "a.tfstate", "dir/", "dir/**/*.tfstate"] {
+        for text in [
+            "s3://states/net/terraform.tfstate",
+            "s3://states/net/",
+            "s3://states/",
+            "s3://states/**/*.tfstate",
+            "a.tfstate",
+            "dir/",
+            "dir/**/*.tfstate",
+        ] {
             assert_eq!(StateSource::parse(text).unwrap().to_string(), text);
         }
         for text in ["", "s3://", "s3://B/key", "https://example.com/state", "s3://states/[", "gs://b/k"] {

@@ -1,6 +1,8 @@
 //! Formats 1 to 3: Terraform before 0.12. They differ in nothing that is read here but the list of tainted objects of
 //! format 1.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -16,7 +18,8 @@ pub(super) struct Module {
     #[serde(default)]
     path: Vec<String>,
     #[serde(default)]
-    resources: Option<Map<String, Value>>,
+    /// In the order of their keys, so that the order does not depend on how a map is read.
+    resources: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Deserialize)]
