@@ -18,14 +18,14 @@ struct Token {
 }
 
 /// A token for the page that starts at `offset` of the answer to `request`.
-pub fn token(offset: usize, request: &[&str], now: OffsetDateTime) -> String {
+pub(super) fn token(offset: usize, request: &[&str], now: OffsetDateTime) -> String {
     let token = Token { offset, request: fingerprint(request), made_at: now.unix_timestamp() };
     // A struct of text and numbers always serialises.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
 }
 
 /// Where the page of a token starts.
-pub fn offset(token: Option<&str>, request: &[&str], now: OffsetDateTime) -> Result<usize, AwsError> {
+pub(super) fn offset(token: Option<&str>, request: &[&str], now: OffsetDateTime) -> Result<usize, AwsError> {
     let Some(token) = token else { return Ok(0) };
     let refusal = || AwsError::bad_request("ValidationException", "Invalid pagination token.");
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refusal())?;

@@ -13,7 +13,7 @@ const TAG_VALUE: &str = "tag.value";
 
 /// A parsed query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Query {
+pub(super) struct Query {
     filters: Vec<Filter>,
     words: Vec<String>,
 }
@@ -27,7 +27,7 @@ struct Filter {
 
 impl Query {
     /// Parses a query. Free words are refused unless `allows_words` (`ListResources` and views take filters only).
-    pub fn parse(text: &str, allows_words: bool) -> Result<Self, AwsError> {
+    pub(super) fn parse(text: &str, allows_words: bool) -> Result<Self, AwsError> {
         let mut query = Self::default();
         for term in terms(text)? {
             let (is_negated, bare) = term.strip_prefix('-').map_or((false, term.as_str()), |rest| (true, rest));
@@ -51,12 +51,12 @@ impl Query {
     }
 
     /// Whether it asks for tags, which a view without them can't answer.
-    pub fn needs_tags(&self) -> bool {
+    pub(super) fn needs_tags(&self) -> bool {
         self.filters.iter().any(|filter| filter.name.starts_with("tag"))
     }
 
     /// Whether a resource of `account_id` answers it.
-    pub fn matches(&self, resource: &LiveResource, account_id: &str) -> bool {
+    pub(super) fn matches(&self, resource: &LiveResource, account_id: &str) -> bool {
         self.filters.iter().all(|filter| filter.matches(resource, account_id) != filter.is_negated)
             && (self.words.is_empty() || self.words.iter().any(|word| has_word(resource, word)))
     }

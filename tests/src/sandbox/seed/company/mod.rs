@@ -1,0 +1,7 @@
+//! What acme, a shop, has in its account.
+
+pub(super) mod foreign;
+pub(super) mod network;
+pub(super) mod people;
+pub(super) mod platform;
+pub(super) mod services;
