@@ -133,7 +133,7 @@ fn rename(value: &mut Value, key: &str) {
         }
         Value::Array(elements) => elements.iter_mut().for_each(|element| rename(element, "")),
         Value::String(text) if key == "type" && text.contains('_') => *text = format!("aws_{text}"),
-        Value::String(text) if key == "provider" => *text = "provider.aws".to_owned(),
+        Value::String(text) if key == "provider" => "provider.aws".clone_into(text),
         _ => {}
     }
 }
@@ -160,7 +160,9 @@ fn sort(value: &mut Value) {
     if let Value::Object(members) = value {
         let mut sorted: Vec<(String, Value)> = std::mem::take(members).into_iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
-        sorted.iter_mut().for_each(|(_, value)| sort(value));
+        for (_, value) in &mut sorted {
+            sort(value);
+        }
         members.extend(sorted);
     } else if let Value::Array(elements) = value {
         elements.iter_mut().for_each(sort);

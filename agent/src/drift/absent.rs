@@ -1,6 +1,6 @@
 //! What the direct reads of absent resources say: missing, existing after all, or unknown.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use driftwise_contract::codes::Code;
 use driftwise_contract::finding::{Finding, Gap, GapScope, ResourceRef};
@@ -19,18 +19,18 @@ pub(super) struct Confirmed {
 }
 
 /// Judges each absent resource by its direct read; one that was not read is unknown.
-pub(super) fn confirm(
+pub(super) fn confirm<'a>(
     declared: &Declared,
     actual: &Actual,
     join: &Join,
-    confirmations: &HashMap<DeclaredIdx, Existence>,
+    answer: impl Fn(DeclaredIdx) -> Option<&'a Existence>,
 ) -> Confirmed {
     let mut confirmed = Confirmed::default();
     let mut unknown = Unknown::default();
     for place in &join.absent {
         let resource = declared.resource(*place);
         let cfn_type = declared.cfn_type(*place);
-        match confirmations.get(place) {
+        match answer(*place) {
             Some(Existence::Absent) => confirmed.findings.push(Finding::Missing { declared: declared_ref(resource) }),
             Some(Existence::Exists(properties)) => {
                 confirmed.compared += 1;
@@ -57,11 +57,14 @@ pub(super) fn confirm(
     confirmed
 }
 
-/// One gap per type, region and reason, not one per resource.
+/// `CloudFormation` type, region and reason.
+type UnknownKind = (Option<&'static str>, Option<String>, Option<EnrichmentFailure>);
+
+/// One gap per kind, not one per resource.
 #[derive(Default)]
 struct Unknown {
     gaps: Vec<Gap>,
-    places: BTreeMap<(Option<&'static str>, Option<String>, Option<EnrichmentFailure>), usize>,
+    places: BTreeMap<UnknownKind, usize>,
 }
 
 impl Unknown {

@@ -86,14 +86,12 @@ fn is_discoverable(resource: &DeclaredResource) -> bool {
 
 /// The same for the same resource in whichever state it is declared.
 fn existence_key(resource: &DeclaredResource) -> String {
-    match &resource.arn {
-        Some(arn) => plain_arn(arn).to_owned(),
-        None => {
-            let cfn_type = registry::cfn_of_terraform(&resource.terraform_type).unwrap_or_default();
-            let region = resource.region.as_deref().unwrap_or_default();
-            format!("{cfn_type} {region} {}", resource.id.as_deref().unwrap_or_default())
-        }
+    if let Some(arn) = &resource.arn {
+        return plain_arn(arn).to_owned();
     }
+    let cfn_type = registry::cfn_of_terraform(&resource.terraform_type).unwrap_or_default();
+    let region = resource.region.as_deref().unwrap_or_default();
+    format!("{cfn_type} {region} {}", resource.id.as_deref().unwrap_or_default())
 }
 
 fn collect_parts<'a>(resource: &'a DeclaredResource, parts: &mut HashSet<&'a str>) {

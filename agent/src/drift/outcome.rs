@@ -1,6 +1,7 @@
 //! From the join and the direct reads to findings, gaps and coverage.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
 
 use driftwise_contract::finding::Finding;
 use driftwise_contract::report::Coverage;
@@ -14,11 +15,11 @@ use crate::registry;
 
 /// Compares. `actual` holds the properties of what was enriched; `confirmations` the answers of the direct reads of
 /// [`Join::absent`].
-pub fn findings(
+pub fn findings<S: BuildHasher>(
     declared: &Declared,
     actual: &Actual,
     join: &Join,
-    confirmations: &HashMap<DeclaredIdx, Existence>,
+    confirmations: &HashMap<DeclaredIdx, Existence, S>,
 ) -> Outcome {
     let mut found: Vec<Finding> = Vec::new();
     let mut compared = 0;
@@ -37,7 +38,7 @@ pub fn findings(
             found.push(Finding::Changed { resource: resource_ref(resource), declared: declared_ref(stated), changes });
         }
     }
-    let confirmed = absent::confirm(declared, actual, join, confirmations);
+    let confirmed = absent::confirm(declared, actual, join, |place| confirmations.get(&place));
     found.extend(confirmed.findings);
     found.extend(
         join.unmanaged.iter().map(|live| Finding::Unmanaged { resource: resource_ref(&actual.resources[*live]) }),

@@ -50,15 +50,11 @@ impl<T: PartialEq + Clone> Agreed<T> {
 impl Accounts {
     /// Notes a resource; call once for each, in order.
     pub(super) fn note(&mut self, configuration: &str, resource: &DeclaredResource) {
-        let index = match self.configurations.get(configuration) {
-            Some(index) => *index,
-            None => {
-                let index = self.known.len();
-                self.configurations.insert(configuration.to_owned(), index);
-                self.known.push(Known::default());
-                index
-            }
-        };
+        let index = self.configurations.get(configuration).copied().unwrap_or_else(|| {
+            self.known.push(Known::default());
+            self.configurations.insert(configuration.to_owned(), self.known.len() - 1);
+            self.known.len() - 1
+        });
         self.of_resource.push(index);
         let known = &mut self.known[index];
         if let Some(account_id) = &resource.account_id {

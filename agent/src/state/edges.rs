@@ -44,7 +44,7 @@ fn principal_accounts(resources: &[DeclaredResource]) -> HashMap<IamPrincipal, O
             .entry(principal)
             .and_modify(|known| {
                 if *known != account {
-                    *known = None
+                    *known = None;
                 }
             })
             .or_insert(account);

@@ -57,15 +57,16 @@ impl<R: Read> Framer<R> {
     }
 
     /// Consumes `count` bytes that were looked at.
+    #[expect(clippy::naive_bytecount, reason = "the compiler vectorises it; another dependency would be for this line")]
     pub(super) fn consume(&mut self, count: usize) {
         let consumed = &self.buffer[self.start..self.start + count];
         let lines = consumed.iter().filter(|byte| **byte == b'\n').count() as u64;
         self.position.byte += count as u64;
-        match consumed.iter().rposition(|byte| *byte == b'\n') {
+        self.position.line += lines;
+        match consumed.iter().rposition(|byte| *byte == b'\n').filter(|_| lines > 0) {
             Some(newline) => self.position.column = (count - newline) as u64,
             None => self.position.column += count as u64,
         }
-        self.position.line += lines;
         self.start += count;
     }
 

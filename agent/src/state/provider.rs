@@ -14,17 +14,12 @@ impl Provider {
     /// `aws`, or nothing, where the type's first word names the provider.
     pub(super) fn parse(text: &str, terraform_type: &str) -> Self {
         // Behind `provider`, for a module's index key stands between brackets too.
-        let source = match text.rsplit_once("provider[\"") {
-            Some((_, rest)) => rest.split('"').next().unwrap_or_default().to_owned(),
-            None => {
-                let legacy = match text.rsplit_once("provider.") {
-                    Some((_, rest)) => rest.split('.').next().unwrap_or_default(),
-                    None => text.split('.').next().unwrap_or_default(),
-                };
-                let name =
-                    if legacy.is_empty() { terraform_type.split('_').next().unwrap_or_default() } else { legacy };
-                format!("hashicorp/{name}")
-            }
+        let source = if let Some((_, rest)) = text.rsplit_once("provider[\"") {
+            rest.split('"').next().unwrap_or_default().to_owned()
+        } else {
+            let legacy = text.rsplit_once("provider.").map_or(text, |(_, rest)| rest);
+            let name = if legacy.is_empty() { terraform_type.split('_').next() } else { legacy.split('.').next() };
+            format!("hashicorp/{}", name.unwrap_or_default())
         };
         Self { source, configuration: text.to_owned() }
     }

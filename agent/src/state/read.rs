@@ -38,6 +38,7 @@ struct Document<R> {
 
 /// Which telling members the document has.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one member of the document, seen or not")]
 struct Seen {
     version: Option<u64>,
     encrypted: bool,

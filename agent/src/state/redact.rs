@@ -18,8 +18,7 @@ pub fn redacted(value: &Value) -> Value {
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     };
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Value::Object(Map::from_iter([(REDACTED_KEY.to_owned(), Value::String(hex))]))
+    Value::Object(Map::from_iter([(REDACTED_KEY.to_owned(), Value::String(format!("{digest:x}")))]))
 }
 
 fn sorted(value: &Value) -> Value {
@@ -72,6 +71,12 @@ impl Step {
 }
 
 fn redact_at(attributes: &mut Map<String, Value>, steps: &[Step]) {
+    if steps.is_empty() {
+        // The whole object is marked. What names it stays, or nothing could be said of it.
+        let others = attributes.iter_mut().filter(|(name, _)| !matches!(name.as_str(), "id" | "arn" | "region"));
+        others.for_each(|(_, value)| *value = redacted(value));
+        return;
+    }
     let Some((Step::Member(first), rest)) = steps.split_first() else { return };
     let Some(mut value) = attributes.get_mut(first) else { return };
     for step in rest {
@@ -144,6 +149,13 @@ mod tests {
     fn a_path_that_can_not_be_followed_hides_the_value_above() {
         let marked = json!([[{ "type": "get_attr", "value": "set" }, { "type": "index", "value": { "type": "object", "value": { "k": "v" } } }]]);
         let redacted = redact_json(json!({ "set": [{ "k": "hidden" }] }), "x_y", &marked);
+        assert!(!redacted.to_string().contains("hidden"), "{redacted}");
+    }
+
+    #[test]
+    fn a_mark_on_the_whole_object_leaves_only_its_name() {
+        let redacted = redact_json(json!({ "id": "x-1", "a": "hidden", "b": { "c": "hidden" } }), "x_y", &json!([[]]));
+        assert_eq!(redacted["id"], "x-1");
         assert!(!redacted.to_string().contains("hidden"), "{redacted}");
     }
 

@@ -105,12 +105,26 @@ impl StateSource {
         }
     }
 
+    /// Every prefix to list: [`list_prefix`](Self::list_prefix), and for a prefix that of the workspaces, which lie beside
+    /// it, not below: the workspace `prod` of `net/terraform.tfstate` is `env:/prod/net/terraform.tfstate`.
+    pub fn list_prefixes(&self) -> Vec<&str> {
+        let workspaces = match self {
+            Self::S3Prefix { prefix, .. } if !prefix.is_empty() && !prefix.starts_with(WORKSPACES) => Some(WORKSPACES),
+            _ => None,
+        };
+        self.list_prefix().into_iter().chain(workspaces).collect()
+    }
+
     /// Whether an S3 key (or the text of a local path) belongs to the source. Lock files (`.tflock`), backups and the
     /// digests of lock tables never do.
     pub fn matches(&self, key: &str) -> bool {
         match self {
             Self::S3Object { key: own, .. } => own == key,
-            Self::S3Prefix { prefix, .. } => key.starts_with(prefix.as_str()) && is_state_name(key),
+            Self::S3Prefix { prefix, .. } => {
+                let of_workspace = key.strip_prefix(WORKSPACES).and_then(|rest| rest.split_once('/'));
+                let below = |key: &str| key.starts_with(prefix.as_str());
+                is_state_name(key) && (below(key) || of_workspace.is_some_and(|(_, key)| below(key)))
+            }
             Self::S3Glob { glob, .. } | Self::LocalGlob(glob) => glob.is_match(key) && !key.ends_with(".tflock"),
             Self::Local(path) => path.as_os_str() == key,
         }
@@ -122,11 +136,14 @@ impl StateSource {
     }
 }
 
+/// The default `workspace_key_prefix` of Terraform's S3 backend.
+const WORKSPACES: &str = "env:/";
+
 /// Whether a file is named as states are. A key without an ending below a workspace prefix (`env:/prod/network`) is the
 /// state of a backend whose `key` has none.
 pub(super) fn is_state_name(key: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or_default();
-    name.ends_with(".tfstate") || (key.starts_with("env:/") && !name.is_empty() && !name.contains('.'))
+    name.ends_with(".tfstate") || (key.starts_with(WORKSPACES) && !name.is_empty() && !name.contains('.'))
 }
 
 const PATTERN_BYTES: [char; 5] = ['*', '?', '[', '{', '\\'];
@@ -200,6 +217,9 @@ mod tests {
         }
         let below = StateSource::parse("s3://states/net/").unwrap();
         assert!(below.matches("net/a.tfstate") && !below.matches("other/a.tfstate"));
+        assert!(below.matches("env:/prod/net/a.tfstate") && !below.matches("env:/prod/other/a.tfstate"));
+        assert_eq!(below.list_prefixes(), ["net/", "env:/"]);
+        assert_eq!(all.list_prefixes(), [""]);
         assert_eq!(below.uri_of("net/a.tfstate"), "s3://states/net/a.tfstate");
     }
 
