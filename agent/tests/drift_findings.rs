@@ -134,6 +134,15 @@ fn a_changed_attribute_and_changed_tags_are_found_with_both_values() {
 }
 
 #[test]
+fn a_property_that_aws_always_has_and_did_not_return_is_not_compared() {
+    let arn = format!("arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f");
+    let attributes = json!({ "id": "f", "arn": arn, "role": "arn:aws:iam::123456789012:role/r", "description": "text", "timeout": 3 });
+    let function = live(&arn, "lambda:function", "AWS::Lambda::Function", Some(json!({ "FunctionName": "f" })));
+    let outcome = compare(&declared(&[("aws_lambda_function", "f", attributes)]), &actual(vec![function]));
+    assert_eq!(changes(&outcome), [("description".into(), json!("text"), Value::Null)], "only a text may be gone");
+}
+
+#[test]
 fn tags_that_are_unknown_on_either_side_are_not_compared() {
     let declared = declared(&[("aws_sqs_queue", "q", declared_queue("q", json!({ "tags_all": { "team": "a" } })))]);
     let mut resource = queue("q", None);

@@ -7,7 +7,7 @@ use driftwise_contract::resource::{DeclaredResource, redacted_hash};
 use serde_json::{Map, Value};
 
 use super::compare::equal;
-use crate::registry::{self, Transform};
+use crate::registry::{self, Absence, Transform};
 use crate::state::redacted;
 
 /// What the account shows of a resource, as far as it was read.
@@ -37,7 +37,8 @@ fn attribute_changes(
     for mapping in registry::attributes(cfn_type, &declared.terraform_type) {
         let Some(stated) = declared_value(&declared.attributes, mapping.attribute) else { continue };
         let actual = live_value(properties, mapping.property);
-        if equal(mapping, stated, actual) {
+        let unread = mapping.absence == Absence::Unread && actual.is_null();
+        if unread || equal(mapping, stated, actual) {
             continue;
         }
         let sensitive = redacted_hash(stated).is_some();

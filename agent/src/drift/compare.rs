@@ -134,9 +134,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::registry::Absence;
 
     fn mapping(transform: Transform, default: Option<Value>) -> AttributeMapping {
-        AttributeMapping { attribute: "a", property: "A", transform, default }
+        AttributeMapping { attribute: "a", property: "A", transform, default, absence: Absence::Nothing }
     }
 
     #[test]

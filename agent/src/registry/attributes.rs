@@ -18,6 +18,19 @@ pub struct AttributeMapping {
     pub transform: Transform,
     /// The value that is meant when one of both is absent.
     pub default: Option<Value>,
+    /// What it says that AWS does not return the property.
+    pub absence: Absence,
+}
+
+/// What it says that a live property is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Absence {
+    /// The default is in force.
+    Default,
+    /// There is none: no description, no key.
+    Nothing,
+    /// AWS always has one, so it was not read: nothing is known of it.
+    Unread,
 }
 
 /// How a declared and a live value are compared.
@@ -69,6 +82,11 @@ static MAPPINGS: LazyLock<Mappings> = LazyLock::new(|| {
             property: cell(3),
             transform,
             default: serde_json::from_str(cell(5)).ok(),
+            absence: match cell(6) {
+                "default" => Absence::Default,
+                "none" => Absence::Nothing,
+                _ => Absence::Unread,
+            },
         });
     }
     mappings
@@ -89,12 +107,14 @@ mod tests {
     fn every_row_parses_names_paired_types_and_no_write_only_property() {
         let mut count = 0;
         for row in rows(include_str!("../../data/attribute-map.tsv")) {
-            let [cfn, terraform, attribute, property, transform, default] = row.as_slice() else {
-                panic!("{row:?}: six cells");
+            let [cfn, terraform, attribute, property, transform, default, absent] = row.as_slice() else {
+                panic!("{row:?}: seven cells");
             };
             assert!(Transform::parse(transform).is_some(), "{row:?}: unknown transform");
             assert_eq!(cfn_of_terraform(terraform), Some(*cfn), "{row:?}: types are not paired");
             assert!(default.is_empty() || serde_json::from_str::<Value>(default).is_ok(), "{row:?}: default");
+            assert!(["default", "none", "unread"].contains(absent), "{row:?}: absent");
+            assert_eq!(*absent == "default", !default.is_empty(), "{row:?}: a default is for what may be absent");
             let write_only = &cfn_type(cfn).unwrap().write_only;
             assert!(!write_only.contains(property), "{row:?}: never returned");
             assert!(!attribute.is_empty() && !property.is_empty(), "{row:?}");

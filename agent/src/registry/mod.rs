@@ -9,7 +9,7 @@ mod attributes;
 mod cloudformation;
 mod terraform;
 
-pub use attributes::{AttributeMapping, Transform, attributes};
+pub use attributes::{Absence, AttributeMapping, Transform, attributes};
 pub use cloudformation::{CfnType, cfn_type, cfn_types};
 pub use terraform::{ArnAttribute, TerraformType, awscc_of_cfn, cfn_of_terraform, terraform_type};
 
