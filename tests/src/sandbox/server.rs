@@ -91,10 +91,8 @@ impl Sandbox {
 
     /// The environment that makes any AWS SDK or command line talk to the sandbox as root of the primary account.
     pub fn root_env(&self) -> Vec<(String, String)> {
-        let key = self
-            .world
-            .primary_account()
-            .and_then(|id| self.world.account(id, |account| account.root_key.clone()));
+        let key =
+            self.world.primary_account().and_then(|id| self.world.account(id, |account| account.root_key.clone()));
         let mut env = vec![
             ("AWS_ENDPOINT_URL".to_owned(), self.url()),
             ("AWS_REGION".to_owned(), DEFAULT_REGION.to_owned()),
@@ -139,7 +137,7 @@ async fn answer(State(world): State<Arc<World>>, request: Request<Body>) -> Resp
     let admitted = admit(&world, service, operation, parts, body, &mut entry, &request_id).await;
     let outcome = match admitted {
         Ok(Admitted::Dropped) => {
-            entry.outcome = "dropped".to_owned();
+            "dropped".clone_into(&mut entry.outcome);
             world.log.record(entry);
             return dropped();
         }
@@ -151,9 +149,7 @@ async fn answer(State(world): State<Arc<World>>, request: Request<Body>) -> Resp
         entry.outcome.clone_from(&refusal.code);
     }
     world.log.record(entry);
-    outcome
-        .unwrap_or_else(|refusal| refusal.into_answer(service.protocol(), &request_id))
-        .into_response(&request_id)
+    outcome.unwrap_or_else(|refusal| refusal.into_answer(service.protocol(), &request_id)).into_response(&request_id)
 }
 
 /// What became of a request before any service saw it.
@@ -204,21 +200,27 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
 }
 
 /// S3 authenticates by itself (the s3s crate recomputes the signature), so faults come first here.
-async fn answer_s3(world: &Arc<World>, parts: Parts, body: Bytes, mut entry: LogEntry, request_id: &str) -> Response<Body> {
-    if let Ok(Some(authorization)) = Authorization::parse(&parts.headers) {
-        if let Ok(caller) = world.caller(&authorization.access_key_id, &authorization.region) {
-            entry.caller = caller.arn;
-        }
+async fn answer_s3(
+    world: &Arc<World>,
+    parts: Parts,
+    body: Bytes,
+    mut entry: LogEntry,
+    request_id: &str,
+) -> Response<Body> {
+    if let Ok(Some(authorization)) = Authorization::parse(&parts.headers)
+        && let Ok(caller) = world.caller(&authorization.access_key_id, &authorization.region)
+    {
+        entry.caller = caller.arn;
     }
     let response = match fault_drops(world, Service::S3, &entry.operation, &parts, &body).await {
         Ok(true) => {
-            entry.outcome = "dropped".to_owned();
+            "dropped".clone_into(&mut entry.outcome);
             dropped()
         }
         Ok(false) => {
             let response = s3::handle(world, Request::from_parts(parts, body)).await;
             if !response.status().is_success() {
-                entry.outcome = response.status().as_str().to_owned();
+                response.status().as_str().clone_into(&mut entry.outcome);
             }
             response
         }
@@ -261,7 +263,7 @@ fn request_text(parts: &Parts, body: &[u8]) -> String {
     let mut text = parts.uri.to_string();
     if is_form {
         for (name, value) in form_urlencoded::parse(body) {
-            text.push_str(&format!("\n{name}={value}"));
+            text.extend(["\n", &name, "=", &value]);
         }
     } else {
         text.push('\n');

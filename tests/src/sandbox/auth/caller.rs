@@ -100,10 +100,7 @@ impl Caller {
             arn: session.arn(),
             user_id: session.user_id(),
             principal_tags: session.tags.clone(),
-            principal: Principal::Session {
-                role: session.role_name.clone(),
-                access_key_id: session.key.id.clone(),
-            },
+            principal: Principal::Session { role: session.role_name.clone(), access_key_id: session.key.id.clone() },
             principal_arn: session.role_arn.clone(),
             region: region.to_owned(),
             token_issued_at: Some(session.issued_at),

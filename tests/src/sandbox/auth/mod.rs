@@ -1,6 +1,6 @@
 //! Who calls, and whether they may.
 //!
-//! Authentication recomputes the SigV4 signature with the secret that belongs to the access key; authorisation evaluates the
+//! Authentication recomputes the `SigV4` signature with the secret that belongs to the access key; authorisation evaluates the
 //! caller's policies. Both speak AWS's error codes of the Query protocol; [`AwsError::into_answer`] translates for JSON services.
 
 mod caller;
@@ -20,8 +20,9 @@ use super::{AwsError, World, log::lock};
 impl World {
     /// The caller of a signed request to `service` (its signing name), or why the signature does not convince.
     pub fn authenticate(&self, parts: &Parts, body: &[u8], service: &str) -> Result<Caller, AwsError> {
-        let authorization = Authorization::parse(&parts.headers)?
-            .ok_or_else(|| AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"))?;
+        let authorization = Authorization::parse(&parts.headers)?.ok_or_else(|| {
+            AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        })?;
         let Some((secret, token)) = self.secret_for(&authorization.access_key_id) else {
             return Err(invalid_token());
         };
@@ -52,7 +53,11 @@ impl World {
     pub fn caller(&self, access_key_id: &str, region: &str) -> Result<Caller, AwsError> {
         if let Some(session) = lock(&self.sessions).get(access_key_id) {
             if session.expires_at <= self.now() {
-                return Err(AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"));
+                return Err(AwsError::new(
+                    403,
+                    "ExpiredToken",
+                    "The security token included in the request is expired",
+                ));
             }
             return Ok(Caller::session(session, region));
         }

@@ -59,6 +59,7 @@ impl World {
     }
 
     /// The condition keys of a request by this caller: the global ones, and `extra`, which wins.
+    #[expect(clippy::needless_pass_by_value, reason = "the keys are built for this one request")]
     pub fn context(&self, caller: &Caller, extra: Context) -> Context {
         let now = self.now();
         let mut context = Context::new();
@@ -110,7 +111,9 @@ impl World {
         })
         .flatten()
         // The principal was deleted while its credentials lived on.
-        .ok_or_else(|| AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid."))
+        .ok_or_else(|| {
+            AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        })
     }
 }
 

@@ -1,9 +1,7 @@
 //! `GetAccountAuthorizationDetails`: every principal, its grants and every policy in use, in pages.
 
 use super::{
-    Grants, Group, IamRequest, IamState, ManagedPolicy, Role, User, managed,
-    paging::Page,
-    policies::write_version,
+    Grants, Group, IamRequest, IamState, ManagedPolicy, Role, User, managed, paging::Page, policies::write_version,
     write,
 };
 use crate::sandbox::{Answer, AwsError, query::Xml};
@@ -29,8 +27,8 @@ pub(super) fn read(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answe
     }
     let page = Page::cut(entries(iam, &filter), &request.params)?;
     Ok(request.reply(|xml| {
-        xml.list("UserDetailList", page.items.iter().filter_map(Entry::user), |xml, user| write_user(xml, user));
-        xml.list("GroupDetailList", page.items.iter().filter_map(Entry::group), |xml, group| write_group(xml, group));
+        xml.list("UserDetailList", page.items.iter().filter_map(Entry::user), write_user);
+        xml.list("GroupDetailList", page.items.iter().filter_map(Entry::group), write_group);
         xml.list("RoleDetailList", page.items.iter().filter_map(Entry::role), |xml, role| write_role(xml, role, iam));
         xml.list("Policies", page.items.iter().filter_map(Entry::policy), |xml, policy| write_policy(xml, policy, iam));
         Page::<Entry<'_>>::write_end(page.marker.as_deref(), xml);

@@ -174,12 +174,7 @@ fn put(grants: &mut Grants, request: &IamRequest<'_>, kind: PrincipalKind) -> Re
     Ok(request.acknowledge())
 }
 
-fn read(
-    grants: &Grants,
-    request: &IamRequest<'_>,
-    kind: PrincipalKind,
-    principal: &str,
-) -> Result<Answer, AwsError> {
+fn read(grants: &Grants, request: &IamRequest<'_>, kind: PrincipalKind, principal: &str) -> Result<Answer, AwsError> {
     let name = request.params.required("PolicyName")?;
     let document = grants.inline.get(name).ok_or_else(|| missing_inline(kind, name))?;
     Ok(request.reply(|xml| {

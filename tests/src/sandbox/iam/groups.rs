@@ -33,7 +33,7 @@ pub(super) fn read(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answe
     let page = Page::cut(members, &request.params)?;
     Ok(request.reply(|xml| {
         xml.within("Group", |xml| write::group(xml, &group));
-        xml.list("Users", page.items, |xml, user| write::user(xml, user));
+        xml.list("Users", page.items, write::user);
         Page::<Group>::write_end(page.marker.as_deref(), xml);
     }))
 }
@@ -68,7 +68,7 @@ pub(super) fn list_for_user(iam: &mut IamState, request: &IamRequest<'_>) -> Res
 fn write_page(groups: Vec<&Group>, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
     let page = Page::cut(groups, &request.params)?;
     Ok(request.reply(|xml| {
-        xml.list("Groups", page.items, |xml, group| write::group(xml, group));
+        xml.list("Groups", page.items, write::group);
         Page::<Group>::write_end(page.marker.as_deref(), xml);
     }))
 }

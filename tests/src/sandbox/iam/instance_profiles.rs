@@ -37,7 +37,11 @@ pub(super) fn add_role(iam: &mut IamState, request: &IamRequest<'_>) -> Result<A
         .get_mut(name)
         .ok_or_else(|| no_such_entity(format!("Instance Profile {name} cannot be found.")))?;
     if profile.role.is_some() {
-        return Err(AwsError::new(409, "LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1"));
+        return Err(AwsError::new(
+            409,
+            "LimitExceeded",
+            "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
+        ));
     }
     profile.role = Some(role);
     Ok(request.acknowledge())

@@ -7,13 +7,21 @@ use super::{ManagedPolicy, PolicyVersion};
 
 /// What makes up one of AWS's policies: path, name, document in force.
 const POLICIES: &[(&str, &str, &str)] = &[
-    ("/", "AdministratorAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#),
+    (
+        "/",
+        "AdministratorAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+    ),
     (
         "/",
         "PowerUserAccess",
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"},{"Effect":"Allow","Action":["iam:CreateServiceLinkedRole","iam:ListRoles","organizations:DescribeOrganization","account:ListRegions"],"Resource":"*"}]}"#,
     ),
-    ("/", "IAMFullAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"}]}"#),
+    (
+        "/",
+        "IAMFullAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"}]}"#,
+    ),
     (
         "/",
         "IAMReadOnlyAccess",
@@ -27,13 +35,41 @@ const POLICIES: &[(&str, &str, &str)] = &[
         "AmazonS3ReadOnlyAccess",
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Get*","s3:List*","s3:Describe*","s3-object-lambda:Get*","s3-object-lambda:List*"],"Resource":"*"}]}"#,
     ),
-    ("/", "AmazonS3FullAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","s3-object-lambda:*"],"Resource":"*"}]}"#),
-    ("/", "AmazonSQSFullAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"}]}"#),
-    ("/", "AmazonDynamoDBFullAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["dynamodb:*","dax:*"],"Resource":"*"}]}"#),
-    ("/", "AmazonEC2ReadOnlyAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ec2:Describe*","ec2:Get*","elasticloadbalancing:Describe*","autoscaling:Describe*"],"Resource":"*"}]}"#),
-    ("/", "AWSResourceExplorerReadOnlyAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["resource-explorer-2:Get*","resource-explorer-2:List*","resource-explorer-2:Search","resource-explorer-2:BatchGetView","ec2:DescribeRegions","ram:ListResources","ram:GetResourceShares","organizations:DescribeOrganization"],"Resource":"*"}]}"#),
-    ("/", "AmazonSSMManagedInstanceCore", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:DescribeAssociation","ssm:GetDocument","ssm:GetManifest","ssm:GetParameter","ssm:GetParameters","ssm:UpdateInstanceInformation","ssmmessages:*","ec2messages:*"],"Resource":"*"}]}"#),
-    ("/", "CloudWatchAgentServerPolicy", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:PutMetricData","logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents","logs:DescribeLogGroups","logs:DescribeLogStreams"],"Resource":"*"}]}"#),
+    (
+        "/",
+        "AmazonS3FullAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","s3-object-lambda:*"],"Resource":"*"}]}"#,
+    ),
+    (
+        "/",
+        "AmazonSQSFullAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"}]}"#,
+    ),
+    (
+        "/",
+        "AmazonDynamoDBFullAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["dynamodb:*","dax:*"],"Resource":"*"}]}"#,
+    ),
+    (
+        "/",
+        "AmazonEC2ReadOnlyAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ec2:Describe*","ec2:Get*","elasticloadbalancing:Describe*","autoscaling:Describe*"],"Resource":"*"}]}"#,
+    ),
+    (
+        "/",
+        "AWSResourceExplorerReadOnlyAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["resource-explorer-2:Get*","resource-explorer-2:List*","resource-explorer-2:Search","resource-explorer-2:BatchGetView","ec2:DescribeRegions","ram:ListResources","ram:GetResourceShares","organizations:DescribeOrganization"],"Resource":"*"}]}"#,
+    ),
+    (
+        "/",
+        "AmazonSSMManagedInstanceCore",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:DescribeAssociation","ssm:GetDocument","ssm:GetManifest","ssm:GetParameter","ssm:GetParameters","ssm:UpdateInstanceInformation","ssmmessages:*","ec2messages:*"],"Resource":"*"}]}"#,
+    ),
+    (
+        "/",
+        "CloudWatchAgentServerPolicy",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:PutMetricData","logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents","logs:DescribeLogGroups","logs:DescribeLogStreams"],"Resource":"*"}]}"#,
+    ),
     (
         "/service-role/",
         "AWSLambdaBasicExecutionRole",

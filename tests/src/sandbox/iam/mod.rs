@@ -4,7 +4,7 @@
 //! account's lock. Words: *grants* are what a user, group or role may do (inline policies and attached managed ones).
 //!
 //! To add an operation: a function in the file of its noun that takes `(&mut IamState, &IamRequest)`, and a line in
-//! [`perform`].
+//! `perform`.
 
 pub mod details;
 mod grants;
@@ -27,7 +27,8 @@ use time::OffsetDateTime;
 
 pub use grants::PrincipalKind;
 pub use state::{
-    AttachedTo, Grants, Group, IamState, InstanceProfile, ManagedPolicy, OidcProvider, PolicyVersion, Role, RoleUse, User,
+    AttachedTo, Grants, Group, IamState, InstanceProfile, ManagedPolicy, OidcProvider, PolicyVersion, Role, RoleUse,
+    User,
 };
 pub use validate::{check_identity_policy, check_trust_policy, is_name_character};
 
@@ -136,7 +137,7 @@ fn perform(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsEr
         "CreateOpenIDConnectProvider" => providers::create(iam, request),
         "GetOpenIDConnectProvider" => providers::read(iam, request),
         "DeleteOpenIDConnectProvider" => providers::delete(iam, request),
-        "ListOpenIDConnectProviders" => providers::list(iam, request),
+        "ListOpenIDConnectProviders" => Ok(providers::list(iam, request)),
         "AddClientIDToOpenIDConnectProvider" => providers::add_client_id(iam, request),
         "RemoveClientIDFromOpenIDConnectProvider" => providers::remove_client_id(iam, request),
         "GetAccountAuthorizationDetails" => details::read(iam, request),

@@ -110,11 +110,10 @@ pub(super) fn read_version(iam: &mut IamState, request: &IamRequest<'_>) -> Resu
     let arn = request.params.required("PolicyArn")?;
     let wanted = request.params.required("VersionId")?;
     let policy = find(iam, arn)?;
-    let version = policy
-        .versions
-        .iter()
-        .find(|version| version.id == wanted)
-        .ok_or_else(|| no_such_entity(format!("Policy {arn} version {wanted} does not exist or is not attachable.")))?;
+    let version =
+        policy.versions.iter().find(|version| version.id == wanted).ok_or_else(|| {
+            no_such_entity(format!("Policy {arn} version {wanted} does not exist or is not attachable."))
+        })?;
     Ok(request.reply(|xml| {
         xml.within("PolicyVersion", |xml| {
             xml.text("Document", write::encoded(&version.document));

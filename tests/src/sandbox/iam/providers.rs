@@ -2,11 +2,7 @@
 
 use url::{Host, Url};
 
-use super::{
-    IamRequest, IamState, OidcProvider,
-    state::no_such_entity,
-    write,
-};
+use super::{IamRequest, IamState, OidcProvider, state::no_such_entity, write};
 use crate::sandbox::{Answer, AwsError, query::iso8601};
 
 const URL_MAX: usize = 255;
@@ -91,9 +87,7 @@ fn check_thumbprints(thumbprints: &[String]) -> Result<(), AwsError> {
 
 fn find<'a>(iam: &'a mut IamState, request: &IamRequest<'_>) -> Result<&'a mut OidcProvider, AwsError> {
     let arn = request.params.required("OpenIDConnectProviderArn")?;
-    iam.providers
-        .get_mut(arn)
-        .ok_or_else(|| no_such_entity(format!("OpenIDConnect Provider not found for arn {arn}")))
+    iam.providers.get_mut(arn).ok_or_else(|| no_such_entity(format!("OpenIDConnect Provider not found for arn {arn}")))
 }
 
 pub(super) fn read(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
@@ -113,10 +107,10 @@ pub(super) fn delete(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Ans
     Ok(request.acknowledge())
 }
 
-pub(super) fn list(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
-    Ok(request.reply(|xml| {
+pub(super) fn list(iam: &IamState, request: &IamRequest<'_>) -> Answer {
+    request.reply(|xml| {
         xml.list("OpenIDConnectProviderList", iam.providers.keys(), |xml, arn| xml.text("Arn", arn));
-    }))
+    })
 }
 
 pub(super) fn add_client_id(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {

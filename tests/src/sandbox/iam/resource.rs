@@ -57,6 +57,8 @@ pub(super) fn of(iam: &IamState, account_id: &str, operation: &str, params: &Par
 /// The condition keys that IAM itself knows of a call.
 pub(super) fn context(params: &Params) -> Context {
     let mut context = Context::new();
+    // IAM is in one region of its partition, wherever the caller is.
+    context.set("aws:RequestedRegion", "us-east-1");
     if let Some(arn) = params.optional("PolicyArn") {
         context.set("iam:PolicyARN", arn);
     }

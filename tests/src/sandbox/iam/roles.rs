@@ -8,11 +8,7 @@ use super::{
     validate::{self, check_trust_policy},
     write,
 };
-use crate::sandbox::{
-    Answer, AwsError,
-    auth::unique_id,
-    query::Xml,
-};
+use crate::sandbox::{Answer, AwsError, auth::unique_id, query::Xml};
 
 pub(super) fn create(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
     let params = &request.params;
@@ -89,7 +85,7 @@ pub(super) fn list(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answe
     let roles: Vec<_> = iam.roles.values().filter(|role| role.path.starts_with(prefix)).collect();
     let page = Page::cut(roles, &request.params)?;
     Ok(request.reply(|xml| {
-        xml.list("Roles", page.items, |xml, role| write_listed(xml, role));
+        xml.list("Roles", page.items, write_listed);
         Page::<Role>::write_end(page.marker.as_deref(), xml);
     }))
 }

@@ -207,7 +207,9 @@ impl IamState {
     /// The document in force of a managed policy, be it the account's or AWS's.
     pub fn managed_document(&self, arn: &str) -> Option<&str> {
         match self.policies.get(arn) {
-            Some(policy) => policy.versions.iter().find(|version| version.is_default).map(|version| version.document.as_str()),
+            Some(policy) => {
+                policy.versions.iter().find(|version| version.is_default).map(|version| version.document.as_str())
+            }
             None => managed::document(arn),
         }
     }
@@ -217,7 +219,8 @@ impl IamState {
         let grants = (self.users.values().map(|user| &user.grants))
             .chain(self.groups.values().map(|group| &group.grants))
             .chain(self.roles.values().map(|role| &role.grants));
-        let boundaries = (self.users.values().map(|user| &user.boundary)).chain(self.roles.values().map(|role| &role.boundary));
+        let boundaries =
+            (self.users.values().map(|user| &user.boundary)).chain(self.roles.values().map(|role| &role.boundary));
         AttachedTo {
             principals: grants.filter(|grants| grants.attached.iter().any(|attached| attached == arn)).count(),
             boundaries: boundaries.filter(|boundary| boundary.as_deref() == Some(arn)).count(),

@@ -88,7 +88,7 @@ pub(super) fn list(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answe
     let users: Vec<_> = iam.users.values().filter(|user| user.path.starts_with(prefix)).collect();
     let page = Page::cut(users, &request.params)?;
     Ok(request.reply(|xml| {
-        xml.list("Users", page.items, |xml, user| write::user(xml, user));
+        xml.list("Users", page.items, write::user);
         Page::<User>::write_end(page.marker.as_deref(), xml);
     }))
 }

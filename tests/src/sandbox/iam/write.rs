@@ -82,7 +82,7 @@ pub(super) fn instance_profile(xml: &mut Xml, profile: &InstanceProfile, iam: &I
     xml.text("Arn", &profile.arn);
     xml.text("CreateDate", iso8601(profile.created));
     let roles = profile.role.iter().filter_map(|name| iam.roles.get(name));
-    xml.list("Roles", roles, |xml, each| role(xml, each));
+    xml.list("Roles", roles, role);
 }
 
 /// The members that every listing of a managed policy has.

@@ -35,9 +35,7 @@ impl Params {
     pub fn integer(&self, name: &str) -> Result<Option<i64>, AwsError> {
         self.optional(name)
             .map(|value| {
-                value.parse().map_err(|_| {
-                    AwsError::bad_request("MalformedInput", format!("{name} must be an integer"))
-                })
+                value.parse().map_err(|_| AwsError::bad_request("MalformedInput", format!("{name} must be an integer")))
             })
             .transpose()
     }

@@ -6,8 +6,7 @@ use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::forma
 use super::Xml;
 use crate::sandbox::{Answer, error::Protocol, route::Service};
 
-const ISO_8601: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const ISO_8601: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// `<XResponse><XResult>…</XResult><ResponseMetadata>…`: the answer to operation X.
 pub fn reply(service: Service, operation: &str, request_id: &str, members: impl FnOnce(&mut Xml)) -> Answer {

@@ -22,7 +22,9 @@ impl Xml {
 
     /// A member with a text value.
     pub fn text(&mut self, name: &str, value: impl AsRef<str>) {
-        self.text.push_str(&format!("<{name}>{}</{name}>", escape(value.as_ref())));
+        self.open(name);
+        self.text.push_str(&escape(value.as_ref()));
+        self.close(name);
     }
 
     /// A member that is left out when there is no value.
@@ -34,9 +36,9 @@ impl Xml {
 
     /// A member that is a structure.
     pub fn within(&mut self, name: &str, members: impl FnOnce(&mut Self)) {
-        self.text.push_str(&format!("<{name}>"));
+        self.open(name);
         members(self);
-        self.text.push_str(&format!("</{name}>"));
+        self.close(name);
     }
 
     /// A list: each item is written as one `member`.
@@ -59,8 +61,17 @@ impl Xml {
 
     /// The document's text.
     pub fn finish(mut self) -> String {
-        self.text.push_str(&format!("</{}>", self.root));
+        let root = std::mem::take(&mut self.root);
+        self.close(&root);
         self.text
+    }
+
+    fn open(&mut self, name: &str) {
+        self.text.extend(["<", name, ">"]);
+    }
+
+    fn close(&mut self, name: &str) {
+        self.text.extend(["</", name, ">"]);
     }
 }
 

@@ -86,14 +86,16 @@ impl Asked {
         if let Some(key) = tags.keys().find(|key| inherited.keys().any(|held| held.eq_ignore_ascii_case(key))) {
             return Err(AwsError::bad_request(
                 "InvalidParameterValue",
-                format!("One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session: {key}"),
+                format!(
+                    "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session: {key}"
+                ),
             ));
         }
         // A source identity, once set, can't be changed by the sessions that follow.
-        if let (Some(held), Some(new)) = (&caller.source_identity, source_identity) {
-            if held != new {
-                return Err(AwsError::access_denied("SourceIdentity can't be changed by a chained session."));
-            }
+        if let (Some(held), Some(new)) = (&caller.source_identity, source_identity)
+            && held != new
+        {
+            return Err(AwsError::access_denied("SourceIdentity can't be changed by a chained session."));
         }
         Ok(Self {
             external_id: external_id.map(str::to_owned),
@@ -152,7 +154,12 @@ fn inherited_tags(world: &World, caller: &Caller) -> BTreeMap<String, String> {
 fn find_role(world: &World, wanted: &Wanted) -> Option<Role> {
     world
         .account(wanted.role_arn.account_id().as_str(), |account| {
-            account.iam.roles.get(wanted.role_arn.role_name()).filter(|role| role.arn == wanted.role_arn.as_str()).cloned()
+            account
+                .iam
+                .roles
+                .get(wanted.role_arn.role_name())
+                .filter(|role| role.arn == wanted.role_arn.as_str())
+                .cloned()
         })
         .flatten()
 }

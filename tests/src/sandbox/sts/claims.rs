@@ -143,12 +143,11 @@ impl SessionClaims {
     }
 
     fn read_nested(&mut self, nested: &Value) -> Result<(), AwsError> {
-        let nested = nested
-            .as_object()
-            .ok_or_else(|| invalid("Session tags passed in claim are not in correct format."))?;
-        let tags = nested.get("principal_tags").map_or(Ok(Map::new()), |tags| {
-            tags.as_object().cloned().ok_or_else(malformed_tags)
-        })?;
+        let nested =
+            nested.as_object().ok_or_else(|| invalid("Session tags passed in claim are not in correct format."))?;
+        let tags = nested
+            .get("principal_tags")
+            .map_or(Ok(Map::new()), |tags| tags.as_object().cloned().ok_or_else(malformed_tags))?;
         for (key, value) in tags {
             // Recorded: a list of one string; a bare string fails.
             let [Value::String(value)] = value.as_array().map(Vec::as_slice).unwrap_or_default() else {
@@ -179,9 +178,8 @@ impl SessionClaims {
 
 fn read_source_identity(value: &Value) -> Result<String, AwsError> {
     let text = value.as_str().unwrap_or_default();
-    let fits = (2..=64).contains(&text.chars().count())
-        && text.chars().all(is_name_character)
-        && !text.starts_with("aws:");
+    let fits =
+        (2..=64).contains(&text.chars().count()) && text.chars().all(is_name_character) && !text.starts_with("aws:");
     if fits { Ok(text.to_owned()) } else { Err(invalid("The source identity claim is invalid.")) }
 }
 

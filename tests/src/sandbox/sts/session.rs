@@ -42,7 +42,9 @@ pub(super) struct Opened {
 pub(super) fn open(world: &World, role: &Role, wanted: &Wanted, carried: Carried) -> Result<Opened, AwsError> {
     let duration_s = wanted.duration_s.unwrap_or(DEFAULT_DURATION_S);
     if duration_s > role.max_session_s {
-        return Err(AwsError::validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role."));
+        return Err(AwsError::validation(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        ));
     }
     let packed_percent = packed_percent(wanted, &carried);
     if packed_percent > 100 {
@@ -105,7 +107,9 @@ impl Opened {
             xml.text("AssumedRoleId", session.user_id());
             xml.text("Arn", session.arn());
         });
+        // The newer member replaces the older one, which older SDKs still read.
         xml.text("PackedPolicySize", self.packed_percent.to_string());
+        xml.text("SessionTokenUtilization", self.packed_percent.to_string());
         xml.optional("SourceIdentity", session.source_identity.as_ref());
     }
 }

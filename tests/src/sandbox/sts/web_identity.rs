@@ -70,9 +70,7 @@ fn registered_provider(world: &World, wanted: &Wanted, identity: &Identity) -> R
             account.iam.providers.values().find(|provider| provider.issuer == identity.issuer).cloned()
         })
         .flatten()
-        .ok_or_else(|| {
-            invalid(format!("No OpenIDConnect provider found in your account for {}", identity.issuer))
-        })?;
+        .ok_or_else(|| invalid(format!("No OpenIDConnect provider found in your account for {}", identity.issuer)))?;
     if !provider.client_ids.contains(&identity.audience) {
         return Err(invalid("Incorrect token audience"));
     }
@@ -143,12 +141,7 @@ fn trust_context(
 }
 
 /// The trust policy must allow each thing that the token asks for.
-fn check_trust(
-    role: &Role,
-    provider: &OidcProvider,
-    asked: &SessionClaims,
-    context: &Context,
-) -> Result<(), AwsError> {
+fn check_trust(role: &Role, provider: &OidcProvider, asked: &SessionClaims, context: &Context) -> Result<(), AwsError> {
     let policy = PolicyDocument::parse(&role.trust_policy).map_err(|_| denied("sts:AssumeRoleWithWebIdentity"))?;
     let wanted = [
         ("sts:AssumeRoleWithWebIdentity", true),

@@ -1,0 +1,9 @@
+//! The sandbox's STS, called with the real SDK: web identities of a provider on this machine, signed requests, chained roles.
+
+mod assume_role;
+mod faults;
+mod provider;
+mod refusals;
+mod signatures;
+mod stage;
+mod web_identity;
