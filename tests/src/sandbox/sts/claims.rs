@@ -68,7 +68,7 @@ impl Identity {
     }
 }
 
-/// Refuses tokens from the past and the future. `DriftWise`'s own tolerance is none of STS's business.
+/// Refuses tokens from the past and the future.
 pub(super) fn check_times(claims: &Map<String, Value>, now: OffsetDateTime) -> Result<(), AwsError> {
     let now_s = now.unix_timestamp();
     let tolerance_s = TOLERANCE.whole_seconds();
