@@ -221,10 +221,12 @@ fn unmanaged_leaves_out_what_others_own_and_counts_it() {
     of_aws.owner = Owner::Aws { reason: "default".into() };
     let mut of_stack = queue("stack", None);
     of_stack.owner = Owner::CloudFormation { stack: "app".into() };
-    let outcome = compare(&Declared::default(), &actual(vec![queue("mine", None), of_aws, of_stack]));
+    let stack_arn = format!("arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/app/0a1b");
+    let stack = live(&stack_arn, "cloudformation:stack", "AWS::CloudFormation::Stack", None);
+    let outcome = compare(&Declared::default(), &actual(vec![queue("mine", None), of_aws, of_stack, stack]));
     assert_eq!(keys(&outcome), [format!("unmanaged {}", queue_arn("mine"))]);
-    assert_eq!((outcome.coverage.resources, outcome.coverage.aws_owned), (3, 1));
-    assert_eq!(outcome.cloudformation_owned, BTreeMap::from([("app".to_owned(), 1)]));
+    assert_eq!((outcome.coverage.resources, outcome.coverage.aws_owned), (4, 1));
+    assert_eq!(outcome.cloudformation_owned, BTreeMap::from([("app".to_owned(), 2)]));
 }
 
 #[test]
@@ -262,6 +264,15 @@ fn resources_without_an_arn_are_joined_by_id_within_type_and_region() {
     assert_eq!(join.managed.len(), 1);
     assert_eq!(join.absent.len(), 2);
     assert_eq!(join.unmanaged, [1]);
+}
+
+#[test]
+fn a_key_pair_joins_by_its_id_although_its_arns_differ() {
+    let found =
+        live(&format!("arn:aws:ec2:eu-west-1:{ACCOUNT}:key-pair/key-1"), "ec2:key-pair", "AWS::EC2::KeyPair", None);
+    let attributes = json!({ "id": "ops", "key_name": "ops", "key_pair_id": "key-1", "arn": format!("arn:aws:ec2:eu-west-1:{ACCOUNT}:key-pair/ops") });
+    let join = drift::join(&declared(&[("aws_key_pair", "ops", attributes)]), &actual(vec![found]));
+    assert_eq!((join.managed.len(), join.absent.len(), join.unmanaged.len()), (1, 0, 0));
 }
 
 #[test]

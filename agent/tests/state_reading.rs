@@ -4,6 +4,7 @@ use driftwise_agent::state::command::{self, Output};
 use driftwise_agent::state::{self, ExclusiveClaim, SkipReason, State, StateError};
 use driftwise_contract::codes::Code;
 use driftwise_contract::resource::{DeclaredEdge, DeclaredStatus, Grant, StateRef, redacted_hash};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn source() -> StateRef {
@@ -330,4 +331,25 @@ fn the_state_command_prints_what_was_understood_and_fails_on_what_was_not() {
     assert_eq!(command::run(&["no/such/file"], Output::Json, &mut printed).unwrap(), 2);
     let printed: Value = serde_json::from_slice(&printed).unwrap();
     assert_eq!(printed["errors"][0]["code"], "state.not_found");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cut_or_damaged_state_is_an_error_or_a_state_and_never_a_panic(
+        cut in 0_usize..4_000, at in 0_usize..4_000, byte in any::<u8>(),
+    ) {
+        let whole = include_bytes!("fixtures/v4.tfstate");
+        let end = whole.iter().rposition(|byte| *byte == b'}').unwrap();
+        let cut = cut.min(end);
+        let error = state::read(source(), &whole[..cut]).unwrap_err();
+        prop_assert!(matches!(error.code, Code::StateTruncated | Code::StateEmpty), "{}", error);
+        let mut damaged = whole.to_vec();
+        let at = at % damaged.len();
+        damaged[at] = byte;
+        if let Err(error) = state::read(source(), damaged.as_slice()) {
+            prop_assert!(error.position.is_none_or(|position| position.byte <= damaged.len() as u64), "{}", error);
+        }
+    }
 }

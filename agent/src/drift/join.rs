@@ -10,8 +10,15 @@ use serde_json::Value;
 use super::{Actual, Declared, Join, Pair};
 use crate::registry::{self, ArnAttribute};
 
+/// Resource Explorer's name of a `CloudFormation` stack.
+const STACK: &str = "cloudformation:stack";
+
 /// Live types that only ever are parts of something else, which declares them one by one or all at once.
 const PARTS_BY_TYPE: &[&str] = &["ec2:security-group-rule"];
+
+/// Attributes that name the resource as its live ARN does, where `id` and `arn` of the state do not: the provider builds
+/// a key pair's ARN from its name, AWS from its id.
+const OTHER_NAMES: &[(&str, &str)] = &[("aws_key_pair", "key_pair_id"), ("aws_db_instance", "identifier")];
 
 /// Attributes that name resources which AWS made together with the declared one.
 const PARTS: &[(&str, &str)] = &[
@@ -67,6 +74,8 @@ pub fn join(declared: &Declared, actual: &Actual) -> Join {
             Owner::Aws { .. } => joined.aws_owned.push(live),
             _ if part => joined.parts.push(live),
             Owner::CloudFormation { .. } => joined.cloudformation_owned.push(live),
+            // A stack is the other tool itself, not a thing that somebody made by hand.
+            Owner::Unknown if resource.resource_type == STACK => joined.cloudformation_owned.push(live),
             Owner::Unknown => joined.unmanaged.push(live),
         }
     }
@@ -168,7 +177,9 @@ impl<'a> Index<'a> {
         let name = declared.attributes.get("name").and_then(Value::as_str);
         // A name is weaker than an id: it counts where the state has no ARN that would have told.
         let name = name.filter(|_| declared.arn.is_none());
-        declared.id.as_deref().into_iter().chain(name).find_map(|alias| {
+        let other_names = OTHER_NAMES.iter().filter(|(terraform_type, _)| *terraform_type == declared.terraform_type);
+        let other_names = other_names.filter_map(|(_, attribute)| declared.attributes.get(*attribute)?.as_str());
+        declared.id.as_deref().into_iter().chain(other_names).chain(name).find_map(|alias| {
             let fits = |live: &usize| {
                 let region = &actual.resources[*live].region;
                 declared.region.as_ref().is_none_or(|own| own == region || region == "global")
@@ -194,9 +205,13 @@ fn aliases<'a>(resource: &'a Resource, cfn_type: &str) -> impl Iterator<Item = &
 pub(super) fn by_stack(join: &Join, actual: &Actual) -> BTreeMap<String, u64> {
     let mut stacks = BTreeMap::new();
     for live in &join.cloudformation_owned {
-        if let Owner::CloudFormation { stack } = &actual.resources[*live].owner {
-            *stacks.entry(stack.clone()).or_default() += 1;
-        }
+        let resource = &actual.resources[*live];
+        let stack = match &resource.owner {
+            Owner::CloudFormation { stack } => stack,
+            // `stack/<name>/<uuid>`
+            _ => resource.arn.resource().split('/').nth(1).unwrap_or_default(),
+        };
+        *stacks.entry(stack.to_owned()).or_default() += 1;
     }
     stacks
 }

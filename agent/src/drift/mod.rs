@@ -3,7 +3,7 @@
 //!
 //! Words:
 //! - *declared*: the union of all states ([`Declared`]). *actual*: what the scan saw ([`Actual`]).
-//! - *join*: which declaration is which live resource ([`join`]), by ARN, then by identifier.
+//! - *join*: which declaration is which live resource ([`join()`]), by ARN, then by identifier.
 //! - *absent*: declared, of a type that the inventory shows, and not in it. Absent is not missing: only a direct read that
 //!   finds nothing ([`Existence::Absent`]) makes a finding of it; an unreadable one is a gap.
 //!

@@ -84,7 +84,7 @@ pub struct Join {
     pub unmanaged: Vec<usize>,
     /// Live, declared nowhere, AWS's own.
     pub aws_owned: Vec<usize>,
-    /// Live, declared nowhere, made by a `CloudFormation` stack.
+    /// Live, declared nowhere, made by a `CloudFormation` stack; and such stacks themselves.
     pub cloudformation_owned: Vec<usize>,
     /// Live and part of something else that is declared: the network interface of an instance, the rule of a security
     /// group. They are compared with their parent, if at all.

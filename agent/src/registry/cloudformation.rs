@@ -22,9 +22,9 @@ pub struct CfnType {
     pub list_needs: Vec<&'static str>,
     /// The property that holds its tags.
     pub tag_property: Option<&'static str>,
-    /// Properties that only reads return.
+    /// Properties that only reads return; nested ones as paths: `Options/*/Id`.
     pub read_only: Vec<&'static str>,
-    /// Properties that no read returns: they can never be compared.
+    /// Properties that no read returns, nested ones as paths: they can never be compared.
     pub write_only: Vec<&'static str>,
     /// The IAM actions that the read handler performs with the caller's permissions.
     pub read_permissions: Vec<&'static str>,

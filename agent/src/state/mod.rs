@@ -11,7 +11,7 @@
 //! can't be read is an error with the file, the position and a [`Code`](driftwise_contract::codes::Code), never an empty
 //! state. `docs/state-formats.md` says which formats are read.
 //!
-//! To read another format: a file beside `v4.rs` that turns its objects into [`normal::Object`].
+//! To read another format: a file beside `v4.rs` that turns its objects into `normal::Object`.
 
 mod accounts;
 mod address;
