@@ -18,7 +18,7 @@ use crate::keyring::{KeyDirectory, Keyring};
 use crate::store::{Store, used_assertions};
 
 /// How often assertions that can't be valid any more are forgotten.
-const SWEEP_PERIOD: Duration = Duration::from_secs(60);
+const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 
 /// What every handler shares. Nothing in it changes while the issuer runs.
 #[derive(Debug)]

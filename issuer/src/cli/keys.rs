@@ -23,7 +23,7 @@ struct KeyView {
     created_at: String,
 }
 
-pub(super) fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
+pub(super) fn run(command: &Command, mut context: Context<'_>) -> anyhow::Result<()> {
     let Command::List = command;
     let directory = KeyDirectory::new(&context.config.keys.directory);
     let keyring = Keyring::open(&directory, &context.config.keys.master_key).map_err(Error::from)?;

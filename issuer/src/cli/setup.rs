@@ -12,6 +12,7 @@ use crate::setup::{BucketName, KeyPrefix, StateLocation, TrustPolicy, bucket_pol
 use crate::store::accounts;
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "the variants are the words of the command line")]
 pub(super) enum Command {
     /// The trust policy of the role: who may assume it
     TrustPolicy {

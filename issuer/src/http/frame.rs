@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::Extensions;
-use axum::http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use axum::http::header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use time::OffsetDateTime;
@@ -38,7 +38,12 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     let request_id = request_id(request.extensions());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let allow = response.headers_mut().remove(ALLOW);
         response = problem.with_request_id(&request_id);
+        // RFC 9110, section 15.5.6: a 405 says what would be allowed.
+        if let Some(allow) = allow {
+            response.headers_mut().insert(ALLOW, allow);
+        }
     } else if response.status().is_server_error() && !response.headers().contains_key(CONTENT_TYPE) {
         // The time-out layer answers with an empty body.
         response = Problem::timeout().with_request_id(&request_id);
@@ -62,6 +67,7 @@ fn http_date(now_s: i64) -> Option<HeaderValue> {
 }
 
 /// A panic is a fault of ours: the caller learns the request id only.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
 pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<&str>()

@@ -13,6 +13,8 @@ mod web;
 use std::future::Future;
 use std::sync::Arc;
 
+pub use routes::{Caller, ROUTES, Route};
+
 use crate::app::App;
 
 /// Serves until `stop` is done, then lets running requests end.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::http::{Method, StatusCode};
+use axum::routing::{MethodRouter, get, post};
 use driftwise_contract::wire::paths;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -19,34 +19,56 @@ use crate::app::App;
 /// A form with an assertion takes about 2 KiB.
 const BODY_SIZE_MAX_BYTES: usize = 64 * 1024;
 
-/// Method, path and caller of every route; a test holds [`router`] and a table of wrong callers to it.
-///
-/// | route | caller |
-/// |---|---|
-/// | `GET /` | anyone |
-/// | `GET /assets/style.css` | anyone |
-/// | `GET /.well-known/openid-configuration` | anyone |
-/// | `GET /.well-known/jwks.json` | anyone |
-/// | `GET /federation-info` | anyone |
-/// | `GET /api/v2/federation-info` | anyone |
-/// | `POST /oauth2/token` | an agent, by client assertion |
-/// | `POST /api/v2/agents/enrol` | the holder of an enrolment code |
-/// | `GET /api/v2/agent` | an agent, by client assertion as bearer token |
-/// | `GET /healthz` | anyone |
-/// | `GET /readyz` | anyone |
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Caller {
+    /// Anyone: what it answers is public.
+    Anyone,
+    /// An agent, by client assertion.
+    Agent,
+    /// The holder of an enrolment code.
+    CodeHolder,
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// The method; a `GET` route answers `HEAD` too.
+    pub method: Method,
+    /// The path below the issuer URL.
+    pub path: &'static str,
+    /// Who may call it.
+    pub caller: Caller,
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+/// Every route. The router is made from this table, and a test holds each row to every wrong caller.
+pub const ROUTES: &[Route] = &[
+    public("/", || get(web::index)),
+    public(web::STYLE_PATH, || get(web::style)),
+    public(paths::DISCOVERY, || get(api::discovery::openid_configuration)),
+    public(paths::JWKS, || get(api::discovery::jwks)),
+    public(paths::FEDERATION_INFO, || get(web::federation_info)),
+    public(paths::FEDERATION_INFO_V2, || get(api::discovery::federation_info)),
+    public("/healthz", || get(api::health::alive)),
+    public("/readyz", || get(api::health::ready)),
+    Route { method: Method::POST, path: paths::TOKEN, caller: Caller::Agent, handler: || post(api::token::issue) },
+    Route {
+        method: Method::POST,
+        path: paths::ENROL,
+        caller: Caller::CodeHolder,
+        handler: || post(api::agents::enrol),
+    },
+    Route { method: Method::GET, path: paths::AGENT, caller: Caller::Agent, handler: || get(api::agents::show) },
+];
+
+const fn public(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> Route {
+    Route { method: Method::GET, path, caller: Caller::Anyone, handler }
+}
+
 fn table() -> Router<Arc<App>> {
-    Router::new()
-        .route("/", get(web::index))
-        .route(web::STYLE_PATH, get(web::style))
-        .route(paths::DISCOVERY, get(api::discovery::openid_configuration))
-        .route(paths::JWKS, get(api::discovery::jwks))
-        .route(paths::FEDERATION_INFO, get(web::federation_info))
-        .route(paths::FEDERATION_INFO_V2, get(api::discovery::federation_info))
-        .route(paths::TOKEN, post(api::token::issue))
-        .route(paths::ENROL, post(api::agents::enrol))
-        .route(paths::AGENT, get(api::agents::show))
-        .route("/healthz", get(api::health::alive))
-        .route("/readyz", get(api::health::ready))
+    ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
 }
 
 /// The routes at the root, and below the issuer URL's path where it has one: a proxy may pass the path on or take it away.

@@ -41,7 +41,11 @@ pub fn thumbprint(jwk: &PublicJwk) -> Kid {
         PublicJwk::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
     };
     let text = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical));
-    text.parse().expect("32 bytes are 43 base64url characters, which is what a Kid is")
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "32 bytes are always 43 base64url characters, which is what a Kid is"
+    )]
+    text.parse().expect("43 base64url characters are a Kid")
 }
 
 #[cfg(test)]

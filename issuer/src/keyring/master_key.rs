@@ -132,7 +132,7 @@ mod tests {
     fn a_master_key_reads_back_in_every_spelling() {
         let key = MasterKey::generate().unwrap();
         let text = key.to_text().expose_secret().to_owned();
-        let hex: String = key.expose_secret().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = key.expose_secret().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let url = text.replace('+', "-").replace('/', "_").replace('=', "");
         for spelled in [text.clone(), format!(" {text}\n"), hex.clone(), hex.to_uppercase(), url] {
             assert_eq!(MasterKey::parse(&spelled, "test").unwrap().expose_secret(), key.expose_secret());

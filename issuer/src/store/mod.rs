@@ -120,7 +120,8 @@ impl Store {
     /// Whether the store answers.
     pub async fn check(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
-        sqlx::query("SELECT 1").execute(&mut *connection).await?;
+        // A statement that reads the file: SELECT 1 would not.
+        sqlx::query("SELECT id FROM orgs LIMIT 1").fetch_optional(&mut *connection).await?;
         Ok(())
     }
 
@@ -185,5 +186,99 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     match options.open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use driftwise_contract::{AgentId, OrgId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::accounts::DisplayName;
+
+    async fn scratch() -> (tempfile::TempDir, PathBuf, Store) {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("below").join("issuer.db");
+        let store = Store::open(&path).await.unwrap();
+        (directory, path, store)
+    }
+
+    async fn org(db: &mut Connection, name: &str) -> orgs::Org {
+        let id = OrgId::from_uuid(Uuid::new_v4());
+        orgs::insert(db, id, &name.parse::<DisplayName>().unwrap(), 1).await.unwrap();
+        orgs::find(db, id).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_keeps_what_it_was_given_and_only_its_owner_can_read_it() {
+        let (_directory, path, store) = scratch().await;
+        let acme = org(&mut store.connection().await.unwrap(), "Acme \"'; DROP TABLE orgs; --").await;
+        store.close().await;
+        let again = Store::open(&path).await.unwrap();
+        again.check().await.unwrap();
+        let orgs = orgs::list(&mut again.connection().await.unwrap()).await.unwrap();
+        assert_eq!((orgs.len(), orgs[0].id, &orgs[0].name), (1, acme.id, &acme.name));
+        #[cfg(unix)]
+        for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_durable_and_holds_to_foreign_keys() {
+        let (_directory, _path, store) = scratch().await;
+        let mut db = store.connection().await.unwrap();
+        for (pragma, value) in [("PRAGMA synchronous", 2), ("PRAGMA foreign_keys", 1)] {
+            let (found,): (i64,) = sqlx::query_as(pragma).fetch_one(&mut *db).await.unwrap();
+            assert_eq!(found, value, "{pragma}");
+        }
+        let stray = AgentId::from_uuid(Uuid::new_v4());
+        assert!(used_assertions::insert(&mut db, stray, "jti", 1).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_store_of_a_newer_version_is_refused() {
+        let (_directory, path, store) = scratch().await;
+        let mut db = store.connection().await.unwrap();
+        sqlx::query("UPDATE _sqlx_migrations SET version = 9999").execute(&mut *db).await.unwrap();
+        drop(db);
+        store.close().await;
+        let error = Store::open(&path).await.unwrap_err().to_string();
+        assert!(error.contains("can't bring the store") && error.contains("9999"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_store_is_refused_by_name() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("notes.txt");
+        std::fs::write(&path, "not a database, and longer than a header would be ".repeat(20)).unwrap();
+        let error = Store::open(&path).await.unwrap_err().to_string();
+        assert!(error.contains("notes.txt"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_not_committed_leaves_nothing() {
+        let (_directory, _path, store) = scratch().await;
+        let mut tx = store.begin().await.unwrap();
+        org(&mut tx, "Acme").await;
+        drop(tx);
+        assert!(orgs::list(&mut store.connection().await.unwrap()).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn used_assertions_are_forgotten_once_they_expired() {
+        let (_directory, _path, store) = scratch().await;
+        let mut db = store.connection().await.unwrap();
+        let acme = org(&mut db, "Acme").await;
+        let agent = AgentId::from_uuid(Uuid::new_v4());
+        agents::insert(&mut db, acme.scope(), agent, &acme.name, 1).await.unwrap();
+        assert!(used_assertions::insert(&mut db, agent, "a", 100).await.unwrap());
+        assert!(used_assertions::insert(&mut db, agent, "b", 200).await.unwrap());
+        assert!(!used_assertions::insert(&mut db, agent, "b", 300).await.unwrap());
+        assert_eq!(used_assertions::sweep(&mut db, 150).await.unwrap(), 1);
+        assert!(!used_assertions::insert(&mut db, agent, "b", 300).await.unwrap(), "not yet expired");
+        assert!(used_assertions::insert(&mut db, agent, "a", 300).await.unwrap());
     }
 }

@@ -1,0 +1,248 @@
+//! The program itself, as scripts see it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::copy_keys;
+
+struct Program {
+    directory: TempDir,
+}
+
+impl Program {
+    fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        copy_keys(&directory.path().join("keys"));
+        let config = "[server]\nissuer_url = \"https://id.example.com\"\n[store]\npath = \"issuer.db\"\n";
+        std::fs::write(directory.path().join("driftwise-issuer.toml"), config).unwrap();
+        Self { directory }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        run_in(self.directory.path(), arguments)
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(arguments)).unwrap()
+    }
+}
+
+fn run_in(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_driftwise-issuer"))
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap()
+}
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/scan";
+
+#[test]
+fn an_org_an_account_and_a_code_in_four_commands() {
+    let program = Program::new();
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let org = org.trim();
+    assert!(org.parse::<driftwise_contract::OrgId>().is_ok(), "stdout is the id alone: {org:?}");
+    assert_eq!(program.json(&["org", "list", "--json"])[0]["name"], "Acme");
+
+    let register = [
+        "account",
+        "register",
+        "--org",
+        org,
+        "--account-id",
+        "123456789012",
+        "--role-arn",
+        ROLE,
+        "--region",
+        "eu-central-1",
+    ];
+    assert_eq!(program.ok(&register), "123456789012\n");
+    let accounts = program.json(&["account", "list", "--org", org, "--json"]);
+    assert_eq!((&accounts[0]["role_arn"], &accounts[0]["trust_form"]), (&ROLE.into(), &"session-tag".into()));
+
+    let code = program.ok(&["agent", "enrol", "--org", org, "--expires-in", "15m"]);
+    assert!(driftwise_issuer::accounts::EnrolmentCode::parse(&code).is_some(), "stdout is the code alone");
+    assert_eq!(program.json(&["agent", "list", "--org", org, "--json"]), serde_json::json!([]));
+    let keys = program.json(&["keys", "list", "--json"]);
+    assert_eq!((keys.as_array().unwrap().len(), &keys[0]["state"]), (1, &"signing".into()));
+
+    let trust = program.json(&["setup", "trust-policy", "--org", org, "--account", "123456789012"]);
+    assert_eq!(trust["Statement"][0]["Condition"]["StringEquals"]["aws:RequestTag/dw_org_id"], org);
+    let permission = program.json(&["setup", "permission-policy", "--org", org, "--account", "123456789012"]);
+    assert_eq!(permission["Statement"].as_array().unwrap().len(), 3);
+    let bucket = program.json(&[
+        "setup",
+        "bucket-policy",
+        "--org",
+        org,
+        "--account",
+        "123456789012",
+        "--bucket",
+        "tf-state",
+        "--key-prefix",
+        "prod/",
+    ]);
+    assert_eq!(bucket["Statement"][0]["Principal"]["AWS"], ROLE);
+
+    let custom =
+        program.run(&["setup", "trust-policy", "--org", org, "--account", "123456789012", "--form", "custom-claim"]);
+    let talk = String::from_utf8(custom.stderr).unwrap();
+    assert!(talk.contains("AWS STS admits nobody"), "{talk}");
+    assert!(serde_json::from_slice::<Value>(&custom.stdout).is_ok());
+}
+
+#[test]
+fn refusals_exit_with_1_a_cause_and_a_hint() {
+    let program = Program::new();
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let other = program.ok(&["org", "create", "--name", "Other"]);
+    let (org, other) = (org.trim(), other.trim());
+    let nobody = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21";
+    let register = |org: &str, account: &str, region: &str| {
+        program.run(&[
+            "account",
+            "register",
+            "--org",
+            org,
+            "--account-id",
+            account,
+            "--role-arn",
+            ROLE,
+            "--region",
+            region,
+        ])
+    };
+    assert_eq!(register(org, "123456789012", "eu-central-1").status.code(), Some(0));
+    for (output, says) in [
+        (register(other, "123456789012", "eu-central-1"), "registered by another org"),
+        (register(org, "210987654321", "eu-central-1"), "not in 210987654321"),
+        (register(org, "123456789012", "us-gov-west-1"), "partition aws-us-gov"),
+        (register(nobody, "123456789012", "eu-central-1"), "there is no org"),
+        (program.run(&["agent", "enrol", "--org", nobody]), "driftwise-issuer org list"),
+        (program.run(&["setup", "trust-policy", "--org", org, "--account", "999999999999"]), "hint: "),
+        (program.run(&["--config", "missing.toml", "org", "list"]), "there is no file missing.toml"),
+    ] {
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{talk}");
+        assert!(talk.contains(says) && talk.starts_with("error: "), "{talk}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_names_the_field() {
+    let program = Program::new();
+    let org = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21";
+    let setup = |rest: &[&'static str]| {
+        let mut arguments = vec!["setup", "bucket-policy", "--org", org, "--account", "123456789012"];
+        arguments.extend(rest);
+        program.run(&arguments)
+    };
+    for (output, says) in [
+        (program.run(&[]), "Usage"),
+        (program.run(&["nonsense"]), "unrecognized"),
+        (program.run(&["org", "create"]), "--name"),
+        (program.run(&["org", "create", "--name", ""]), "1 to 100"),
+        (program.run(&["account", "list", "--org", "ACME"]), "expected a UUID"),
+        (program.run(&["agent", "enrol", "--org", org, "--expires-in", "1y"]), "15m"),
+        (setup(&["--bucket", "My_Bucket"]), "lower-case"),
+        (setup(&["--bucket", "tf-state", "--key-prefix", "prod/*"]), "wildcards"),
+        (program.run(&["setup", "trust-policy", "--org", org, "--account", "1234"]), "12 digits"),
+        (
+            program.run(&["setup", "trust-policy", "--org", org, "--account", "123456789012", "--form", "x"]),
+            "session-tag",
+        ),
+    ] {
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{talk}");
+        assert!(talk.contains(says), "{says}: {talk}");
+    }
+}
+
+#[test]
+fn help_and_version_are_data_and_a_success() {
+    let directory = TempDir::new().unwrap();
+    for arguments in [&["--help"][..], &["--version"], &["setup", "--help"]] {
+        let output = run_in(directory.path(), arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty());
+    }
+    let output = run_in(directory.path(), &["--help"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("Exit codes: 0"));
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_faults_are_listed_together() {
+    let program = Program::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_driftwise-issuer"))
+        .args(["org", "list"])
+        .current_dir(program.directory.path())
+        .env("DRIFTWISE_ISSUER__SERVER__LISTEN", "nowhere")
+        .env("DRIFTWISE_ISSUER__SERVER__ISSUER_URL", "http://id.example.com")
+        .output()
+        .unwrap();
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        talk.contains("server.listen") && talk.contains("server.issuer_url") && talk.contains("2 faults"),
+        "{talk}"
+    );
+}
+
+/// Kills the program where a test fails before it ends.
+#[cfg(unix)]
+struct Serving(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn serve_runs_beside_the_other_commands_and_ends_softly_on_sigterm() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    let program = Program::new();
+    let child = Command::new(env!("CARGO_BIN_EXE_driftwise-issuer"))
+        .arg("serve")
+        .current_dir(program.directory.path())
+        .env("DRIFTWISE_ISSUER__SERVER__LISTEN", "127.0.0.1:0")
+        .env("DRIFTWISE_ISSUER__LOG__FORMAT", "json")
+        .env_remove("RUST_LOG")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut serving = Serving(child);
+    let mut log = BufReader::new(serving.0.stderr.take().unwrap()).lines();
+    let line = log.by_ref().map(Result::unwrap).find(|line| line.contains("\"serving\"")).expect("it serves");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let address = line["fields"]["address"].as_str().unwrap().to_owned();
+
+    let org = program.ok(&["org", "create", "--name", "made while serving"]);
+    assert!(program.ok(&["org", "list"]).contains(org.trim()));
+    let body = reqwest::get(format!("http://{address}/readyz")).await.unwrap().text().await.unwrap();
+    assert_eq!(body, "ready\n");
+
+    let killed = Command::new("kill").arg(serving.0.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(serving.0.wait().unwrap().code(), Some(0));
+    let rest: Vec<String> = log.map(Result::unwrap).collect();
+    assert!(rest.iter().any(|line| line.contains("stopping")), "{rest:?}");
+}

@@ -1,0 +1,216 @@
+//! Keys at rest: what is sealed, what opens it, and what never happens when it does not.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use driftwise_issuer::app::Issuer;
+use driftwise_issuer::clock::Clock as _;
+use driftwise_issuer::config::Config;
+use driftwise_issuer::keyring::{
+    KeyDirectory, Keyring, KeyringError, MasterKey, MasterKeySource, SealedKey, SigningKey,
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+use crate::harness::{NOW_S, TestClock, copy_keys};
+
+const OTHER_MASTER_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
+
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap()))
+        .collect()
+}
+
+fn sealed_file(directory: &Path) -> PathBuf {
+    sealed_files(directory).pop().unwrap()
+}
+
+fn sealed_files(directory: &Path) -> Vec<PathBuf> {
+    let paths = files(directory).into_keys().map(|name| directory.join(name));
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "jwe")).collect()
+}
+
+fn open(directory: &Path, source: &MasterKeySource) -> Result<Option<Keyring>, KeyringError> {
+    Keyring::open(&KeyDirectory::new(directory), source)
+}
+
+fn start(directory: &Path, source: &MasterKeySource) -> Result<Keyring, KeyringError> {
+    Keyring::open_or_create(&KeyDirectory::new(directory), source, &*TestClock::at(NOW_S))
+}
+
+#[test]
+fn the_first_start_makes_keys_that_only_the_owner_can_read_and_the_next_finds_them() {
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let names: Vec<String> = files(directory.path()).into_keys().collect();
+    assert!(names.contains(&"master.key".to_owned()) && names.len() == 3, "{names:?}");
+    let again = start(directory.path(), &MasterKeySource::KeyDirectory).unwrap();
+    let published = serde_json::to_value(again.published()).unwrap();
+    assert_eq!(published["keys"].as_array().unwrap().len(), 1);
+    assert!(sealed_file(directory.path()).ends_with(format!("{}.jwe", again.signing_kid())));
+    #[cfg(unix)]
+    for name in files(directory.path()).into_keys() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(directory.path().join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_key_file_shows_nothing_of_the_private_key() {
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let text = std::fs::read_to_string(sealed_file(directory.path())).unwrap();
+    let header = josekit::jwt::decode_header(text.trim()).unwrap();
+    assert_eq!(header.claim("alg").unwrap(), "A256KW");
+    assert_eq!(header.claim("enc").unwrap(), "A256GCM");
+    assert_eq!(header.claim("typ").unwrap(), "driftwise signing key");
+    let keyring = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap().unwrap();
+    assert_eq!(header.claim("kid").unwrap(), keyring.signing_kid().as_str());
+    let shown = format!("{keyring:?}");
+    assert!(shown.contains(keyring.signing_kid().as_str()) && shown.len() < 200, "{shown}");
+}
+
+#[test]
+fn another_master_key_stops_the_start_and_changes_nothing() {
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let before = files(directory.path());
+    let error = start(directory.path(), &MasterKeySource::Value(SecretString::from(OTHER_MASTER_KEY))).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(sealed_file(directory.path()).to_str().unwrap()), "{text}");
+    assert!(text.contains("the master key does not open it"), "{text}");
+    assert!(error.hint().unwrap().contains("keys.master_key_file"));
+    assert!(!text.contains(OTHER_MASTER_KEY));
+    assert_eq!(files(directory.path()), before);
+}
+
+#[test]
+fn a_lost_master_key_is_never_replaced_while_keys_exist() {
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    std::fs::remove_file(directory.path().join("master.key")).unwrap();
+    let before = files(directory.path());
+    let error = start(directory.path(), &MasterKeySource::KeyDirectory).unwrap_err();
+    assert!(matches!(error, KeyringError::MasterKeyMissing { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("backup"));
+    assert_eq!(files(directory.path()), before);
+}
+
+#[test]
+fn changed_renamed_and_foreign_files_do_not_open() {
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let path = sealed_file(directory.path());
+    let good = std::fs::read_to_string(&path).unwrap();
+    let parts: Vec<&str> = good.trim().split('.').collect();
+    let replaced = |at: usize, part: &str| {
+        let mut parts = parts.clone();
+        parts[at] = part;
+        parts.join(".")
+    };
+    let flipped = |at: usize| {
+        let other = if parts[at].starts_with('A') { "B" } else { "A" };
+        replaced(at, &format!("{other}{}", &parts[at][1..]))
+    };
+    for (name, text) in [
+        ("empty", String::new()),
+        ("not a JWE", "not a JWE".into()),
+        ("a changed header", flipped(0)),
+        ("a changed key", flipped(1)),
+        ("a changed nonce", flipped(2)),
+        ("a changed text", flipped(3)),
+        ("a changed tag", flipped(4)),
+        ("a short tag", replaced(4, &parts[4][..6])),
+        ("no tag", replaced(4, "")),
+        ("half of it", good[..good.len() / 2].to_owned()),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap_err();
+        assert!(matches!(error, KeyringError::Sealed { .. }), "{name}: {error}");
+    }
+
+    // The right text under another key's name, and under no key's name.
+    std::fs::remove_file(&path).unwrap();
+    for name in [format!("{}.jwe", "A".repeat(43)), "copy-of-key.jwe".into()] {
+        let renamed = directory.path().join(name);
+        std::fs::write(&renamed, &good).unwrap();
+        let error = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap_err();
+        assert!(error.to_string().contains("do not name the same key"), "{error}");
+        std::fs::remove_file(&renamed).unwrap();
+    }
+}
+
+#[test]
+fn another_secret_under_the_same_master_key_is_no_signing_key() {
+    use josekit::jwe::{A256KW, JweHeader};
+    use secrecy::ExposeSecret as _;
+
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let path = sealed_file(directory.path());
+    let text = std::fs::read_to_string(directory.path().join("master.key")).unwrap();
+    let master_key = MasterKey::parse(&text, "test").unwrap();
+    let decrypter = A256KW.decrypter_from_bytes(master_key.expose_secret()).unwrap();
+    let (payload, header) =
+        josekit::jwe::deserialize_compact(std::fs::read_to_string(&path).unwrap().trim(), &decrypter).unwrap();
+    let mut other = JweHeader::new();
+    other.set_content_encryption("A256GCM");
+    other.set_token_type("driftwise stored credential");
+    other.set_key_id(header.key_id().unwrap());
+    let encrypter = A256KW.encrypter_from_bytes(master_key.expose_secret()).unwrap();
+    std::fs::write(&path, josekit::jwe::serialize_compact(&payload, &other, &encrypter).unwrap()).unwrap();
+    let error = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap_err();
+    assert!(error.to_string().contains("not a signing key"), "{error}");
+}
+
+#[test]
+fn two_first_starts_at_once_make_one_key() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("keys");
+    let kids: Vec<String> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| start(&path, &MasterKeySource::KeyDirectory).unwrap().signing_kid().to_string()))
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    assert_eq!(kids[0], kids[1]);
+    assert_eq!(sealed_files(&path).len(), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn of_several_keys_the_oldest_signs_and_all_are_published() {
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let first = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap().unwrap().signing_kid().clone();
+    let text = std::fs::read_to_string(directory.path().join("master.key")).unwrap();
+    let master_key = MasterKey::parse(&text, "test").unwrap();
+    let younger = SigningKey::generate(NOW_S + 1).unwrap();
+    KeyDirectory::new(directory.path()).write(&SealedKey::seal(&younger, &master_key).unwrap()).unwrap();
+    let keyring = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap().unwrap();
+    assert_eq!(keyring.signing_kid(), &first);
+    let published: Vec<_> = keyring.published().keys.into_iter().map(|key| key.kid).collect();
+    assert_eq!(published, [first, younger.kid().clone()]);
+}
+
+#[tokio::test]
+async fn an_issuer_with_the_wrong_master_key_does_not_start() {
+    let directory = TempDir::new().unwrap();
+    let mut config = Config::new("http://127.0.0.1:9".parse().unwrap());
+    config.store.path = directory.path().join("issuer.db");
+    config.keys.directory = directory.path().join("keys");
+    config.keys.master_key = MasterKeySource::Value(SecretString::from(OTHER_MASTER_KEY));
+    copy_keys(&config.keys.directory);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clock = TestClock::at(NOW_S);
+    assert_eq!(clock.now_s(), NOW_S);
+    let error = Issuer::start(config, clock, listener).await.unwrap_err();
+    assert!(format!("{error:#}").contains("the master key does not open it"), "{error:#}");
+}

@@ -1,0 +1,12 @@
+//! The issuer from outside: real sockets, a real store, real keys; only time is made up.
+
+mod assertions;
+mod command_line;
+mod discovery;
+mod enrolment;
+mod harness;
+mod keys;
+mod routes;
+mod setup;
+mod tenancy;
+mod tokens;

@@ -1,0 +1,126 @@
+//! Every route with every wrong caller. The rows come from the route table itself: a new route without a rule for its wrong
+//! callers fails here.
+
+use driftwise_contract::claims::TrustForm;
+use driftwise_contract::wire::{JWT_BEARER, Problem};
+use driftwise_issuer::http::{Caller, ROUTES};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::harness::{NOW_S, TestIssuer, TestKey, with};
+
+/// Puts an assertion where the route takes it.
+fn present(request: RequestBuilder, path: &str, assertion: &str, role: &str) -> RequestBuilder {
+    match path {
+        "/oauth2/token" => request.form(&[
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", assertion),
+            ("resource", role),
+        ]),
+        "/api/v2/agent" => request.bearer_auth(assertion),
+        other => panic!("{other} takes assertions: say here how"),
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_every_wrong_caller() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let role = issuer.account(&org, "123456789012", TrustForm::SessionTag).await.role_arn().to_string();
+    let agent = issuer.agent(&org, TestKey::p256()).await;
+    let elsewhere = TestIssuer::start().await;
+    let foreign_org = elsewhere.org("Acme").await;
+    let foreign_agent = elsewhere.agent(&foreign_org, TestKey::p256()).await;
+    let code = issuer.code(&org).await;
+
+    for route in ROUTES {
+        let (method, path) = (Method::from_bytes(route.method.as_str().as_bytes()).unwrap(), route.path);
+        let request = || issuer.http.request(method.clone(), format!("{}{path}", issuer.url));
+        match route.caller {
+            Caller::Anyone => {
+                assert_eq!(request().send().await.unwrap().status(), 200, "{path}");
+                // Credentials change nothing.
+                assert_eq!(request().bearer_auth("garbage").send().await.unwrap().status(), 200, "{path}");
+            }
+            Caller::Agent => {
+                let bare = request().send().await.unwrap().status();
+                assert!(bare == 401 || bare == 400, "{path} without credentials: {bare}");
+                let replayed = issuer.assertion(&agent);
+                assert_eq!(present(request(), path, &replayed, &role).send().await.unwrap().status(), 200, "{path}");
+                let wrong = [
+                    ("garbage", "garbage".to_owned()),
+                    ("a replayed assertion", replayed),
+                    ("an agent of another issuer", issuer_claims_by(&issuer, &foreign_agent)),
+                    ("an assertion for another issuer", elsewhere.assertion(&agent)),
+                    (
+                        "an expired assertion",
+                        agent.key.sign(
+                            &agent.key.header(),
+                            &with(&issuer.claims(&agent), json!({"iat": NOW_S - 400, "exp": NOW_S - 200})),
+                        ),
+                    ),
+                    ("an enrolment code", code.clone()),
+                ];
+                for (name, assertion) in wrong {
+                    let status = present(request(), path, &assertion, &role).send().await.unwrap().status();
+                    assert_eq!(status, 401, "{path} by {name}");
+                }
+                for scheme in ["Basic Zm9vOmJhcg==", "Bearer", "Digest x", "bearer  "] {
+                    let status = request().header("authorization", scheme).send().await.unwrap().status();
+                    assert!(status == 401 || status == 400, "{path} with {scheme}: {status}");
+                }
+            }
+            Caller::CodeHolder => {
+                assert_eq!(request().send().await.unwrap().status(), 415, "{path}");
+                for wrong in ["", "garbage", "7K2QD-7K2QD-7K2QD-7K2QD", &issuer.assertion(&agent)] {
+                    assert_eq!(issuer.enrol(wrong, &TestKey::p256()).await.status(), 403, "{path} with {wrong:?}");
+                }
+                let foreign_code = elsewhere.code(&foreign_org).await;
+                assert_eq!(issuer.enrol(&foreign_code, &TestKey::p256()).await.status(), 403, "{path}");
+            }
+            _ => panic!("{path} has a kind of caller that this test does not know"),
+        }
+        let wrong_method = issuer.http.delete(format!("{}{path}", issuer.url)).send().await.unwrap();
+        assert_eq!(wrong_method.status(), 405, "{path}");
+        assert!(wrong_method.headers()["allow"].to_str().unwrap().contains(method.as_str()), "{path}");
+        assert_eq!(wrong_method.json::<Problem>().await.unwrap().code, "method_not_allowed");
+    }
+}
+
+fn issuer_claims_by(issuer: &TestIssuer, agent: &crate::harness::TestAgent) -> String {
+    agent.key.sign(&agent.key.header(), &issuer.claims(agent))
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_a_problem_with_a_request_id() {
+    let issuer = TestIssuer::start().await;
+    for path in ["/nowhere", "/api/v2", "/.well-known/", "/keys/master.key", "/..%2f..%2fetc/passwd"] {
+        let response = issuer.get(path).await;
+        assert_eq!(response.status(), 404, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let problem: Problem = response.json().await.unwrap();
+        assert_eq!((problem.code.as_str(), problem.status), ("not_found", 404));
+        assert_eq!(problem.request_id, id);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_issuers_date_and_refuses_sniffing() {
+    let issuer = TestIssuer::start().await;
+    for path in ["/", "/healthz", "/nowhere", "/.well-known/jwks.json"] {
+        let response = issuer.get(path).await;
+        assert_eq!(response.headers()["date"], "Fri, 15 Jan 2027 08:00:00 GMT", "{path}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn after_shutdown_nobody_listens() {
+    let issuer = TestIssuer::start().await;
+    assert_eq!(issuer.get("/readyz").await.text().await.unwrap(), "ready\n");
+    let address = issuer.running.address();
+    issuer.running.shutdown().await.unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
