@@ -33,6 +33,12 @@ pub struct ObjectBody {
 }
 
 impl ObjectBody {
+    /// A body that is in memory already.
+    #[cfg(test)]
+    pub(crate) fn of(content: Vec<u8>) -> Self {
+        Self { chunks: mpsc::channel(1).1, current: io::Cursor::new(content) }
+    }
+
     fn streaming(mut stream: ByteStream) -> Self {
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
         tokio::spawn(async move {

@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use driftwise_contract::Kid;
@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{AgentKey, Enrolled, Identity};
 use crate::fault::Fault;
+use crate::files::{Mode, write_atomically};
 
 /// The environment variable that names the data directory.
 pub const DATA_DIR_VARIABLE: &str = "DRIFTWISE_AGENT_DATA_DIR";
@@ -161,46 +162,6 @@ fn make_private_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// Who may read a file that is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The owner only (0600).
-    Private,
-    /// As the process's umask says.
-    Shared,
-}
-
-/// Writes a file so that it is there in full or not at all: a sibling is written, flushed to disk and renamed.
-pub(crate) fn write_atomically(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
-    let mut sibling = OsString::from(".");
-    sibling.push(name);
-    sibling.push(format!(".{}.tmp", std::process::id()));
-    let sibling = path.with_file_name(sibling);
-    let written = write_new(&sibling, content, mode).and_then(|()| fs::rename(&sibling, path));
-    if written.is_err() {
-        // The first error is the one to tell; a leftover is harmless.
-        let _ = fs::remove_file(&sibling);
-    }
-    written
-}
-
-fn write_new(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if mode == Mode::Private {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    // A leftover of a killed process of the same id.
-    if path.exists() {
-        fs::remove_file(path)?;
-    }
-    let mut file = options.open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -1,0 +1,14 @@
+//! The inventory: what exists in the account.
+//!
+//! [`discovery`] lists it from Resource Explorer, after checking that the index can be trusted to show everything;
+//! [`types`] and [`identifiers`] say how Cloud Control calls a resource; [`ownership`] tells what AWS or a stack made; and
+//! [`enrichment`] reads properties. What can't be seen becomes a gap, never an absence.
+
+pub mod discovery;
+pub mod enrichment;
+pub mod identifiers;
+pub mod ownership;
+pub mod types;
+
+pub use discovery::{Discovered, Discovery};
+pub use enrichment::Enricher;
