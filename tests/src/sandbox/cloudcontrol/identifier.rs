@@ -54,13 +54,24 @@ impl Wanted {
     /// Whether it names this resource.
     pub(super) fn names(&self, info: &TypeInfo, resource: &LiveResource) -> bool {
         match self {
-            Self::Primary(primary) => resource.identifier == *primary,
+            Self::Primary(primary) => resource.identifier == *primary || has_same_parts(&resource.identifier, primary),
             Self::Properties(pairs) => pairs.iter().all(|(name, value)| {
                 let own = resource.properties.get(name).and_then(Value::as_str);
                 own.or_else(|| part(info, resource, name)) == Some(value)
             }),
         }
     }
+}
+
+/// Whether two composites name the same: handlers pass each part on to their service, which takes the name at the end of an
+/// ARN (`…:cluster/shop`) for the ARN.
+fn has_same_parts(own: &str, given: &str) -> bool {
+    let (own, given): (Vec<&str>, Vec<&str>) = (own.split('|').collect(), given.split('|').collect());
+    own.len() > 1
+        && own.len() == given.len()
+        && own.iter().zip(given).all(|(own, given)| {
+            *own == given || (own.starts_with("arn:") && own.rsplit_once('/').is_some_and(|(_, name)| name == given))
+        })
 }
 
 /// The part of a primary identifier that stands for a property.

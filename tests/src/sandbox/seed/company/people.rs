@@ -129,7 +129,7 @@ pub(in crate::sandbox::seed) fn instance_profile(plan: &mut Plan, scope: &Scope,
     plan.iam.instance_profiles.insert(name.to_owned(), live);
     let attributes = json!({
         "id": name, "arn": arn, "name": name, "name_prefix": "", "path": "/", "role": name, "unique_id": ids::unique("AIPA", name, 21), "create_date": "2025-04-02T14:20:09Z",
-        "tags": null, "tags_all": {"ManagedBy": "terraform"},
+        "tags": null, "tags_all": {},
     });
     plan.declare_only(scope, "aws_iam_instance_profile", label, Key::None, attributes);
 }
