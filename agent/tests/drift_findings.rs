@@ -226,7 +226,7 @@ fn unmanaged_leaves_out_what_others_own_and_counts_it() {
     let outcome = compare(&Declared::default(), &actual(vec![queue("mine", None), of_aws, of_stack, stack]));
     assert_eq!(keys(&outcome), [format!("unmanaged {}", queue_arn("mine"))]);
     assert_eq!((outcome.coverage.resources, outcome.coverage.aws_owned), (4, 1));
-    assert_eq!(outcome.cloudformation_owned, BTreeMap::from([("app".to_owned(), 2)]));
+    assert_eq!(outcome.coverage.cloudformation_owned, BTreeMap::from([("app".to_owned(), 2)]));
 }
 
 #[test]

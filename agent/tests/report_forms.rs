@@ -82,6 +82,7 @@ fn every_kind() -> ScanReport {
         resources: 12,
         managed: 9,
         aws_owned: 2,
+        cloudformation_owned: BTreeMap::from([("web".into(), 1)]),
         enriched: 9,
         declared: 11,
         compared: 9,
@@ -142,7 +143,7 @@ fn every_kind_of_finding_is_shown_grants_first() {
           fix:   Allow the action that the detail names, with cloudformation:GetResource.
 
     Drift: 1 undeclared grant, 1 missing, 1 changed, 1 unmanaged
-      live       12 resources: 9 managed, 2 AWS's own, 9 read in full
+      live       12 resources: 9 managed, 2 AWS's own, 1 of CloudFormation stacks; 9 read in full
       declared   11 resources: 9 compared, 2 of types that the inventory can't show
       IAM        5 grants: 4 declared
     Incomplete: 1 gap, see "Not seen".
@@ -159,7 +160,7 @@ fn an_account_in_sync_says_so_in_a_few_lines() {
       s3://states/prod.tfstate (version v1), serial 7
 
     In sync: 0 undeclared grants, 0 missing, 0 changed, 0 unmanaged
-      live       0 resources: 0 managed, 0 AWS's own, 0 read in full
+      live       0 resources: 0 managed, 0 AWS's own, 0 of CloudFormation stacks; 0 read in full
       declared   0 resources: 0 compared, 0 of types that the inventory can't show
       IAM        0 grants: 0 declared
     Complete: nothing was left unseen.

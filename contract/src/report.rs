@@ -88,6 +88,8 @@ pub struct Coverage {
     pub managed: u64,
     /// Of them, how many are AWS's own and not reported as unmanaged.
     pub aws_owned: u64,
+    /// Of them, how many a `CloudFormation` (or CDK) stack owns and no state declares, by stack; they are no findings.
+    pub cloudformation_owned: BTreeMap<String, u64>,
     /// Of them, how many have their properties.
     pub enriched: u64,
     /// Declared resources of AWS providers.

@@ -129,8 +129,6 @@ pub struct Outcome {
     pub gaps: Vec<Gap>,
     /// How much was compared.
     pub coverage: Coverage,
-    /// Live resources that `CloudFormation` stacks own, by stack; they are no findings.
-    pub cloudformation_owned: BTreeMap<String, u64>,
 }
 
 /// A declaration, as findings point at it.

@@ -53,6 +53,7 @@ pub fn findings<S: BuildHasher>(
         resources: actual.resources.len() as u64,
         managed: managed.len() as u64,
         aws_owned: join.aws_owned.len() as u64,
+        cloudformation_owned: by_stack(join, actual),
         enriched: actual.resources.iter().filter(|resource| resource.enrichment == Enrichment::Enriched).count() as u64,
         declared: declared.resources().count() as u64 - join.other_accounts,
         compared: compared + confirmed.compared,
@@ -64,5 +65,5 @@ pub fn findings<S: BuildHasher>(
     for resource in &actual.resources {
         *coverage.by_region.entry(resource.region.clone()).or_default() += 1;
     }
-    Outcome { findings: found, gaps: confirmed.gaps, coverage, cloudformation_owned: by_stack(join, actual) }
+    Outcome { findings: found, gaps: confirmed.gaps, coverage }
 }

@@ -164,10 +164,11 @@ impl Console<'_> {
         )?;
         writeln!(
             self.out,
-            "  live       {}: {} managed, {} AWS's own, {} read in full",
+            "  live       {}: {} managed, {} AWS's own, {} of CloudFormation stacks; {} read in full",
             plural(coverage.resources, "resource", "resources"),
             coverage.managed,
             coverage.aws_owned,
+            coverage.cloudformation_owned.values().sum::<u64>(),
             coverage.enriched,
         )?;
         let not_comparable: u64 = coverage.not_comparable.values().sum();
