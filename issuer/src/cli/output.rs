@@ -39,6 +39,9 @@ impl<'a> Output<'a> {
         for value in values {
             table.add_row(row(value));
         }
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 2));
+        });
         Ok(writeln!(self.writer, "{}", table.trim_fmt())?)
     }
 

@@ -1,7 +1,7 @@
 //! HTTP: the only place that knows of requests and statuses.
 //!
-//! [`routes`] is the table of contents. Handlers authorise, parse, ask the domain and answer; an error becomes a status in
-//! [`problem`] and, for the token endpoint, in [`oauth_error`], and nowhere else.
+//! `routes` is the table of contents. Handlers authorise, parse, ask the domain and answer; an error becomes a status in
+//! `problem` and, for the token endpoint, in `oauth_error`, and nowhere else.
 
 mod api;
 mod frame;

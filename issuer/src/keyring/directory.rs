@@ -69,7 +69,11 @@ impl KeyDirectory {
     pub fn read_all(&self) -> Result<Vec<(PathBuf, SealedKey)>, KeyringError> {
         let read_fault = |source| fault("read the key directory", &self.path, source);
         let mut sealed = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(read_fault)? {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sealed),
+            entries => entries.map_err(read_fault)?,
+        };
+        for entry in entries {
             let path = entry.map_err(read_fault)?.path();
             if path.extension().is_none_or(|extension| extension != EXTENSION) {
                 continue;
@@ -95,6 +99,9 @@ impl KeyDirectory {
     /// Writes a file for the owner alone, whole or not at all. An existing file is never replaced.
     pub(super) fn write_secret(&self, path: &Path, text: &str) -> Result<(), KeyringError> {
         let write_fault = |source| fault("write", path, source);
+        if path.exists() {
+            return Err(write_fault(io::ErrorKind::AlreadyExists.into()));
+        }
         let aside = path.with_extension("tmp");
         // A left-over of a crash; the lock is held, so nobody is writing it.
         match fs::remove_file(&aside) {
@@ -103,9 +110,7 @@ impl KeyDirectory {
         }
         let mut file = private_file(OpenOptions::new().create_new(true)).open(&aside).map_err(write_fault)?;
         writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(write_fault)?;
-        // Unlike a rename, a link fails where the name is taken.
-        fs::hard_link(&aside, path).map_err(write_fault)?;
-        fs::remove_file(&aside).map_err(write_fault)?;
+        fs::rename(&aside, path).map_err(write_fault)?;
         // The name is durable once the directory is synced.
         File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(write_fault)
     }

@@ -50,6 +50,10 @@ impl Keyring {
         source: &MasterKeySource,
         clock: &dyn Clock,
     ) -> Result<Self, KeyringError> {
+        // A directory that holds keys is only read: it may be mounted read-only.
+        if let Some(keyring) = Self::open(directory, source)? {
+            return Ok(keyring);
+        }
         directory.create()?;
         // Two starting processes would otherwise each make a key and sign with what the other does not publish.
         let _lock = directory.lock()?;

@@ -123,7 +123,7 @@ fn changed_renamed_and_foreign_files_do_not_open() {
         ("a changed nonce", flipped(2)),
         ("a changed text", flipped(3)),
         ("a changed tag", flipped(4)),
-        ("a short tag", replaced(4, &parts[4][..6])),
+        ("a tag cut to 12 bytes", replaced(4, &parts[4][..16])),
         ("no tag", replaced(4, "")),
         ("half of it", good[..good.len() / 2].to_owned()),
     ] {
