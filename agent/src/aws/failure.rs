@@ -146,7 +146,10 @@ fn credentials_fault<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Fault> 
 fn classify(code: &str, message: &str, status: u16) -> FailureKind {
     match code {
         // JSON protocols call it AccessDeniedException, query protocols AccessDenied.
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AllAccessDisabled"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AllAccessDisabled"
         | "InvalidCredentialsException" => FailureKind::Denied,
         "UnauthorizedException" => FailureKind::Unauthorized,
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => FailureKind::SessionExpired,
@@ -158,9 +161,17 @@ fn classify(code: &str, message: &str, status: u16) -> FailureKind {
         "ValidationException" | "ValidationError" | "InvalidRequestException" | "InvalidParameterValue" => {
             FailureKind::Invalid
         }
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestThrottled"
-        | "RequestThrottledException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown"
-        | "BandwidthLimitExceeded" | "EC2ThrottledException" | "PriorRequestNotComplete" => FailureKind::Throttled,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "SlowDown"
+        | "BandwidthLimitExceeded"
+        | "EC2ThrottledException"
+        | "PriorRequestNotComplete" => FailureKind::Throttled,
         // Throttling or denial in disguise (pulumi-aws-native 1780): only the message tells.
         "GeneralServiceException" | "HandlerFailureException" if speaks_of_throttling(message) => {
             FailureKind::Throttled
@@ -208,7 +219,9 @@ mod tests {
 
     #[test]
     fn codes_messages_and_statuses_are_read() {
-        use FailureKind::{Denied, Invalid, NotFound, Service, SessionExpired, Throttled, Unauthorized, UnsupportedType};
+        use FailureKind::{
+            Denied, Invalid, NotFound, Service, SessionExpired, Throttled, Unauthorized, UnsupportedType,
+        };
         for (code, message, status, kind) in [
             ("ThrottlingException", "Rate exceeded", 400, Throttled),
             ("GeneralServiceException", "AWS::X::Y Handler returned status FAILED: Rate exceeded", 400, Throttled),

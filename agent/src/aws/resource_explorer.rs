@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_resourceexplorer2::types::{IndexState, IndexType};
+use aws_sdk_resourceexplorer2::types::{IndexState, IndexType, View};
 use aws_smithy_types::Document;
 use aws_smithy_types::date_time::Format;
 
@@ -115,13 +115,8 @@ impl ResourceIndex for ResourceExplorer {
 
     async fn aggregator_region(&self) -> Result<Option<String>, AwsFailure> {
         self.admit().await;
-        let answer = self
-            .client
-            .list_indexes()
-            .r#type(IndexType::Aggregator)
-            .send()
-            .await
-            .map_err(failure!("ListIndexes"))?;
+        let answer =
+            self.client.list_indexes().r#type(IndexType::Aggregator).send().await.map_err(failure!("ListIndexes"))?;
         Ok(answer
             .indexes()
             .iter()
@@ -139,7 +134,7 @@ impl ResourceIndex for ResourceExplorer {
     async fn shows_tags(&self, view: &str) -> Result<bool, AwsFailure> {
         self.admit().await;
         let answer = self.client.get_view().view_arn(view).send().await.map_err(failure!("GetView"))?;
-        let properties = answer.view().map(|view| view.included_properties()).unwrap_or_default();
+        let properties = answer.view().map(View::included_properties).unwrap_or_default();
         Ok(properties.iter().any(|property| property.name() == "tags"))
     }
 
@@ -210,7 +205,8 @@ mod tests {
         let pair = |key: &str, value: &str| {
             Document::Object(HashMap::from([("Key".into(), key.into()), ("Value".into(), value.into())]))
         };
-        let data = Document::Array(vec![pair("team", "core"), pair("aws:cloudformation:stack-name", "s"), Document::Null]);
+        let data =
+            Document::Array(vec![pair("team", "core"), pair("aws:cloudformation:stack-name", "s"), Document::Null]);
         let resource = Resource::builder()
             .arn("arn:aws:sqs:eu-west-1:123456789012:q")
             .owning_account_id("123456789012")

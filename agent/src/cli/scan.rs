@@ -25,9 +25,12 @@ pub(super) struct Args {
     /// The region of the Resource Explorer aggregator, in place of the registered one.
     #[arg(long)]
     region: Option<Region>,
-    /// A Terraform state: s3://bucket/key, s3://bucket/prefix/, a glob or a path. May be repeated; replaces the
-    /// configured ones.
-    #[arg(long = "state", value_name = "URI")]
+    // Help is set apart from the doc comment, in which the examples would have to be links.
+    #[arg(
+        long = "state",
+        value_name = "URI",
+        help = "A Terraform state: s3://bucket/key, s3://bucket/prefix/, a glob or a path; may be repeated, replaces the configured ones"
+    )]
     states: Vec<String>,
     /// The issuer that the agent must be enrolled with.
     #[arg(long, value_name = "URL")]
@@ -64,7 +67,7 @@ pub(super) async fn run(args: Args, mut context: Context) -> Result<u8, Fault> {
     let enrolled = context.data_dir()?.load()?;
     super::enrol::same_issuer(args.issuer.as_ref(), &enrolled.identity.issuer)?;
     let progress = if context.quiet { Progress::quiet() } else { Progress::on_stderr() };
-    let report = scan::run(&context.config, enrolled, context.clock, &progress).await?;
+    let report = Box::pin(scan::run(&context.config, enrolled, context.clock, &progress)).await?;
     let text = render(&report, args.output, args.output_file.is_none())?;
     match &args.output_file {
         None => super::print(&text)?,

@@ -29,7 +29,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Fault> {
         Output::Text => command::Output::Text,
         Output::Json => command::Output::Json,
     };
-    let unwritable = |error: &dyn std::fmt::Display| Fault::new(Code::ReportUnwritable, "stdout can't be written").because(error);
+    let unwritable =
+        |error: &dyn std::fmt::Display| Fault::new(Code::ReportUnwritable, "stdout can't be written").because(error);
     let read = tokio::task::spawn_blocking(move || {
         let mut printed = Vec::new();
         command::run(&args.paths, output, &mut printed).map(|code| (code, printed))

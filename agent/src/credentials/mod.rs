@@ -11,4 +11,4 @@ use std::time::Duration;
 pub use web_identity::{WebIdentity, session_name};
 
 /// A session that ends sooner than this is renewed.
-pub const REFRESH_BEFORE: Duration = Duration::from_secs(5 * 60);
+pub const REFRESH_BEFORE: Duration = Duration::from_mins(5);

@@ -42,10 +42,12 @@ pub fn read(aws_code: &str, message: &str) -> (Code, Again) {
         "IDPCommunicationError" | "IDPCommunicationErrorException" => (Code::StsIdpUnreachable, Again::Never),
         "IDPRejectedClaim" | "IDPRejectedClaimException" => (Code::StsTokenRejected, Again::Never),
         "RegionDisabledException" => (Code::StsRegionDisabled, Again::Never),
-        "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" | "MalformedPolicyDocument"
-        | "MalformedPolicyDocumentException" | "ValidationError" | "ValidationException" => {
-            (Code::StsInvalidRequest, Again::Never)
-        }
+        "PackedPolicyTooLarge"
+        | "PackedPolicyTooLargeException"
+        | "MalformedPolicyDocument"
+        | "MalformedPolicyDocumentException"
+        | "ValidationError"
+        | "ValidationException" => (Code::StsInvalidRequest, Again::Never),
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => (Code::AwsThrottled, Again::Never),
         _ => (Code::AwsServiceError, Again::Never),
     }
@@ -59,12 +61,7 @@ mod tests {
     fn every_refusal_of_the_table_has_its_code_and_its_retry() {
         use Again::{Never, NewToken, SameToken};
         for (aws_code, message, code, again) in [
-            (
-                "AccessDenied",
-                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
-                Code::StsAccessDenied,
-                Never,
-            ),
+            ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", Code::StsAccessDenied, Never),
             ("AccessDenied", "Not authorized to perform sts:TagSession", Code::StsTagSessionDenied, Never),
             (
                 "AccessDenied",

@@ -145,7 +145,10 @@ mod tests {
         let mut owned = detail(PrincipalKind::Role, "/", "from-stack");
         owned.tags = [("aws:cloudformation:stack-name".to_owned(), "s".to_owned())].into();
         let fake = Fake(Mutex::new(vec![
-            Ok(AuthorizationPage { principals: vec![detail(PrincipalKind::User, "/team/", "x")], next: Some("m".into()) }),
+            Ok(AuthorizationPage {
+                principals: vec![detail(PrincipalKind::User, "/team/", "x")],
+                next: Some("m".into()),
+            }),
             Ok(AuthorizationPage { principals: vec![], next: Some("n".into()) }),
             Ok(AuthorizationPage { principals: vec![detail(PrincipalKind::Role, "/", "x"), owned], next: None }),
         ]));
@@ -168,7 +171,8 @@ mod tests {
             aws_code: "AccessDenied".into(),
             message: "no".into(),
         };
-        let first = AuthorizationPage { principals: vec![detail(PrincipalKind::User, "/", "x")], next: Some("m".into()) };
+        let first =
+            AuthorizationPage { principals: vec![detail(PrincipalKind::User, "/", "x")], next: Some("m".into()) };
         let grants = read(&Fake(Mutex::new(vec![Ok(first), Err(failure)]))).await;
         assert_eq!(grants.edges, None);
         assert_eq!(grants.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [Code::IamDenied]);

@@ -68,7 +68,10 @@ impl DataDir {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Fault::new(Code::AgentNotEnrolled, format!("no agent is enrolled in {}", self.0.display())));
+                return Err(Fault::new(
+                    Code::AgentNotEnrolled,
+                    format!("no agent is enrolled in {}", self.0.display()),
+                ));
             }
             Err(error) => return Err(unreadable(&path, &error)),
         };

@@ -53,12 +53,12 @@ impl<I: ResourceIndex> Discovery<'_, I> {
             let page = match self.index.page(&view, from).await {
                 Ok(page) => page,
                 Err(failure) if listing.entries > 0 => {
-                    let fault = self.fault(&failure, &view);
+                    let fault = Self::fault(&failure, &view);
                     let words = format!("the list broke off after {} resources; {}", listing.entries, failure.words());
                     gaps.push(Fault::new(fault.code(), words).into_gap(self.scope(), 0));
                     break;
                 }
-                Err(failure) => return Err(self.fault(&failure, &view)),
+                Err(failure) => return Err(Self::fault(&failure, &view)),
             };
             listing.take(page.resources);
             progress(listing.entries);
@@ -87,7 +87,8 @@ impl<I: ResourceIndex> Discovery<'_, I> {
                 )
                 .because(failure.words());
                 return Err(match self.aggregator().await {
-                    Some(region) => fault.hint(format!("The account's aggregator index is in {region}: scan with --region {region}.")),
+                    Some(region) => fault
+                        .hint(format!("The account's aggregator index is in {region}: scan with --region {region}.")),
                     None => fault,
                 });
             }
@@ -153,7 +154,9 @@ impl<I: ResourceIndex> Discovery<'_, I> {
     async fn tags_shown(&self, view: &str, gaps: &mut Vec<Gap>) -> bool {
         let words = match self.index.shows_tags(view).await {
             Ok(true) => return true,
-            Ok(false) => format!("{view} does not include tags: they are not compared, and who made a resource is less known"),
+            Ok(false) => {
+                format!("{view} does not include tags: they are not compared, and who made a resource is less known")
+            }
             Err(failure) => format!("whether {view} includes tags is not known: {}", failure.words()),
         };
         gaps.push(Fault::new(Code::ResourceExplorerNoTags, words).into_gap(self.scope(), 0));
@@ -162,7 +165,7 @@ impl<I: ResourceIndex> Discovery<'_, I> {
 
     /// Resource Explorer answers 401 for "no view", "no index" and "not allowed" alike; index and view are known to be
     /// there by now, so it is permission.
-    fn fault(&self, failure: &AwsFailure, view: &str) -> Fault {
+    fn fault(failure: &AwsFailure, view: &str) -> Fault {
         match failure.kind {
             FailureKind::Denied | FailureKind::Unauthorized => {
                 Fault::new(Code::ResourceExplorerDenied, format!("the view {view} may not be read"))
@@ -313,6 +316,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "stands in a list of results")]
     fn page(entries: Vec<IndexedResource>, next: Option<&str>) -> Result<IndexPage, AwsFailure> {
         Ok(IndexPage { resources: entries, next: next.map(str::to_owned) })
     }

@@ -48,7 +48,10 @@ impl Unread {
         match &failure.kind {
             FailureKind::NotFound => Self::new(
                 EnrichmentFailure::NotFound,
-                format!("the index shows it, Cloud Control does not find it (the index lags behind deletions): {}", failure.words()),
+                format!(
+                    "the index shows it, Cloud Control does not find it (the index lags behind deletions): {}",
+                    failure.words()
+                ),
             ),
             FailureKind::Denied | FailureKind::Unauthorized => {
                 let action = denied_action(&failure.message).map(|action| format!("{action} is not allowed; "));
@@ -60,7 +63,9 @@ impl Unread {
             FailureKind::Invalid => Self::new(EnrichmentFailure::InvalidIdentifier, failure.words()),
             FailureKind::Timeout => Self::new(EnrichmentFailure::Timeout, failure.words()),
             FailureKind::Service => Self::new(EnrichmentFailure::ServiceError, failure.words()),
-            FailureKind::Unreachable => Self { code: Code::AwsUnreachable, ..Self::new(EnrichmentFailure::Timeout, failure.words()) },
+            FailureKind::Unreachable => {
+                Self { code: Code::AwsUnreachable, ..Self::new(EnrichmentFailure::Timeout, failure.words()) }
+            }
             FailureKind::SessionExpired => {
                 Self { code: Code::AwsSessionExpired, ..Self::new(EnrichmentFailure::ServiceError, failure.words()) }
             }
@@ -90,7 +95,12 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
     }
 
     /// Reads the resources at `places` into `resources`, and says what could not be read. `progress` is called per read.
-    pub async fn enrich(&self, resources: &mut [Resource], places: &[usize], mut progress: impl FnMut() + Send) -> Vec<Gap> {
+    pub async fn enrich(
+        &self,
+        resources: &mut [Resource],
+        places: &[usize],
+        mut progress: impl FnMut() + Send,
+    ) -> Vec<Gap> {
         let targets: Vec<_> = places
             .iter()
             .filter_map(|place| {
@@ -154,9 +164,7 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
 
     fn known_outcome(&self, key: &(String, String)) -> Option<Unread> {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended
-            .clone()
-            .or_else(|| self.closed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+        ended.clone().or_else(|| self.closed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
     fn remember(&self, key: (String, String), failure: &AwsFailure, unread: &Unread) {
@@ -193,18 +201,21 @@ impl Tally {
     }
 
     fn gaps(self) -> Vec<Gap> {
-        let gap = |((code, resource_type, region), (count, arn, detail)): ((Code, String, String), (u64, String, String))| Gap {
-            code,
-            scope: GapScope {
-                service: Some(Service::CloudControl.as_str().to_owned()),
-                region: Some(region),
-                resource_type: Some(resource_type),
-                resource: (count == 1).then_some(arn),
-                state: None,
-            },
-            count,
-            detail,
-        };
+        let gap =
+            |((code, resource_type, region), (count, arn, detail)): ((Code, String, String), (u64, String, String))| {
+                Gap {
+                    code,
+                    scope: GapScope {
+                        service: Some(Service::CloudControl.as_str().to_owned()),
+                        region: Some(region),
+                        resource_type: Some(resource_type),
+                        resource: (count == 1).then_some(arn),
+                        state: None,
+                    },
+                    count,
+                    detail,
+                }
+            };
         self.0.into_iter().map(gap).collect()
     }
 }
@@ -227,7 +238,9 @@ mod tests {
         async fn read(&self, region: &str, cfn_type: &str, identifier: &str) -> Result<Map<String, Value>, AwsFailure> {
             self.calls.lock().unwrap().push((region.into(), cfn_type.into(), identifier.into()));
             let (kind, message) = match cfn_type {
-                "AWS::SNS::Topic" => (FailureKind::Denied, "x is not authorized to perform: sns:GetTopicAttributes on y"),
+                "AWS::SNS::Topic" => {
+                    (FailureKind::Denied, "x is not authorized to perform: sns:GetTopicAttributes on y")
+                }
                 "AWS::KMS::Key" => (FailureKind::Denied, "denied with an explicit deny in a resource-based policy"),
                 "AWS::Kinesis::Stream" => (FailureKind::Throttled, "Rate exceeded"),
                 "AWS::Glue::Job" => (FailureKind::UnsupportedType, "not here"),
@@ -237,13 +250,21 @@ mod tests {
                 _ => (FailureKind::SessionExpired, "expired"),
             };
             let service = Service::CloudControl;
-            Err(AwsFailure { service, operation: "GetResource", kind, aws_code: String::new(), message: message.into() })
+            Err(AwsFailure {
+                service,
+                operation: "GetResource",
+                kind,
+                aws_code: String::new(),
+                message: message.into(),
+            })
         }
     }
 
     fn resource(cfn_type: &str, name: &str, region: &str) -> Resource {
         Resource {
-            arn: format!("arn:aws:x:{}:123456789012:{name}", if region == "global" { "" } else { region }).parse().unwrap(),
+            arn: format!("arn:aws:x:{}:123456789012:{name}", if region == "global" { "" } else { region })
+                .parse()
+                .unwrap(),
             account_id: "123456789012".parse().unwrap(),
             region: region.into(),
             service: "x".into(),
@@ -271,10 +292,10 @@ mod tests {
         resources.push(resource("AWS::SNS::Topic", "d", "us-east-1"));
         let (gaps, calls) = enrich(&mut resources).await;
         assert_eq!(calls.len(), 2);
-        assert_eq!(gaps.iter().map(|gap| (gap.code, gap.count)).collect::<Vec<_>>(), [
-            (Code::CloudControlDenied, 3),
-            (Code::CloudControlDenied, 1)
-        ]);
+        assert_eq!(
+            gaps.iter().map(|gap| (gap.code, gap.count)).collect::<Vec<_>>(),
+            [(Code::CloudControlDenied, 3), (Code::CloudControlDenied, 1)]
+        );
         assert!(gaps[0].detail.contains("sns:GetTopicAttributes"), "{}", gaps[0].detail);
         assert_eq!(resources[2].enrichment, Enrichment::Failed { reason: EnrichmentFailure::AccessDenied });
     }
@@ -302,7 +323,8 @@ mod tests {
 
     #[tokio::test]
     async fn global_types_are_read_in_the_partitions_home_and_properties_refine_the_owner() {
-        let mut resources = [resource("AWS::IAM::Role", "r", "global"), resource("AWS::EC2::SecurityGroup", "sg-1", "eu-west-1")];
+        let mut resources =
+            [resource("AWS::IAM::Role", "r", "global"), resource("AWS::EC2::SecurityGroup", "sg-1", "eu-west-1")];
         let (gaps, calls) = enrich(&mut resources).await;
         assert!(gaps.is_empty());
         assert!(calls.iter().any(|(region, cfn_type, _)| region == "us-east-1" && cfn_type == "AWS::IAM::Role"));
@@ -320,10 +342,13 @@ mod tests {
         let (gaps, calls) = enrich(&mut resources).await;
         assert!(calls.is_empty());
         let codes: Vec<Code> = gaps.iter().map(|gap| gap.code).collect();
-        assert_eq!(codes, [
-            Code::CloudControlUnsupportedType,
-            Code::CloudControlUnsupportedType,
-            Code::CloudControlUnsupportedIdentifier
-        ]);
+        assert_eq!(
+            codes,
+            [
+                Code::CloudControlUnsupportedType,
+                Code::CloudControlUnsupportedType,
+                Code::CloudControlUnsupportedIdentifier
+            ]
+        );
     }
 }

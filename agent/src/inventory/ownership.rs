@@ -109,13 +109,25 @@ mod tests {
         let tag = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
         let none = BTreeMap::new();
         for (arn, tags, expected) in [
-            ("arn:aws:iam::123456789012:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX", &none, "service-linked role"),
-            ("arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_A_1", &none, "IAM Identity Center role"),
+            (
+                "arn:aws:iam::123456789012:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
+                &none,
+                "service-linked role",
+            ),
+            (
+                "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_A_1",
+                &none,
+                "IAM Identity Center role",
+            ),
             ("arn:aws:iam::aws:policy/ReadOnlyAccess", &none, "AWS-managed policy"),
             ("arn:aws:kms:eu-west-1:123456789012:alias/aws/ebs", &none, "AWS-managed key"),
             ("arn:aws:events:eu-west-1:123456789012:event-bus/default", &none, "default event bus"),
             ("arn:aws:rds:eu-west-1:123456789012:pg:default.postgres16", &none, "default parameter group"),
-            ("arn:aws:ec2:eu-west-1:123456789012:instance/i-1", &tag("aws:autoscaling:groupName", "g"), "launched by an Auto Scaling group"),
+            (
+                "arn:aws:ec2:eu-west-1:123456789012:instance/i-1",
+                &tag("aws:autoscaling:groupName", "g"),
+                "launched by an Auto Scaling group",
+            ),
             ("arn:aws:sqs:eu-west-1:123456789012:q", &tag("aws:cloudformation:stack-name", "s"), "stack s"),
             ("arn:aws:events:eu-west-1:123456789012:event-bus/default-2", &none, ""),
             ("arn:aws:iam::123456789012:role/AWSReservedSSO_lookalike", &none, ""),

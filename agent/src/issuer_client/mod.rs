@@ -145,9 +145,10 @@ impl IssuerClient {
     }
 
     fn assertion(&self, enrolled: &Enrolled) -> Result<SecretString, Fault> {
-        enrolled.key.assertion(enrolled.identity.agent_id, &self.issuer, self.clock.now()).map_err(|error| {
-            Fault::new(Code::AgentIdentityUnreadable, "the agent's key can't sign").because(error)
-        })
+        enrolled
+            .key
+            .assertion(enrolled.identity.agent_id, &self.issuer, self.clock.now())
+            .map_err(|error| Fault::new(Code::AgentIdentityUnreadable, "the agent's key can't sign").because(error))
     }
 
     async fn send(&self, wanted: &'static str, request: RequestBuilder) -> Result<Answer, Fault> {

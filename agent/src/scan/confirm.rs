@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use driftwise_contract::Region;
 use driftwise_contract::resource::EnrichmentFailure;
 use driftwise_contract::wire::AccountInfo;
+use driftwise_contract::{Arn, Region};
 use futures::stream::{self, StreamExt};
 
 use crate::aws::cloud_control::ResourceReader;
@@ -48,26 +48,27 @@ async fn existence<R: ResourceReader>(
             detail: format!("the Cloud Control identifier of {} can't be told from the state", resource.terraform_type),
         };
     };
-    let region = match (read.region, resource.arn.as_ref().map(driftwise_contract::Arn::region)) {
-        (Some(region), _) => region,
-        // A state that names no region and an ARN that has none: a global type.
-        (None, Some("")) => "global".to_owned(),
-        (None, Some(region)) => region.to_owned(),
-        (None, None) => {
-            return match enricher.read(Some(read.cfn_type), Some(&read.identifier), home.as_str()).await {
-                Ok(properties) => Existence::Exists(properties),
-                Err(unread) if unread.reason == EnrichmentFailure::NotFound => Existence::Unknown {
-                    reason: EnrichmentFailure::NotFound,
-                    detail: format!("the state does not tell its region; it is not in {home}"),
-                },
-                Err(unread) => Existence::Unknown { reason: unread.reason, detail: unread.detail },
-            };
-        }
-    };
-    match enricher.read(Some(read.cfn_type), Some(&read.identifier), &region).await {
+    let known = read.region.or_else(|| region_of_arn(resource.arn.as_ref()?));
+    let region = known.as_deref().unwrap_or(home.as_str());
+    match enricher.read(Some(read.cfn_type), Some(&read.identifier), region).await {
         Ok(properties) => Existence::Exists(properties),
-        Err(unread) if unread.reason == EnrichmentFailure::NotFound => Existence::Absent,
-        Err(unread) => Existence::Unknown { reason: unread.reason, detail: unread.detail },
+        Err(unread) if unread.reason != EnrichmentFailure::NotFound => {
+            Existence::Unknown { reason: unread.reason, detail: unread.detail }
+        }
+        Err(_) if known.is_some() => Existence::Absent,
+        Err(_) => Existence::Unknown {
+            reason: EnrichmentFailure::NotFound,
+            detail: format!("the state does not tell its region; it is not in {home}"),
+        },
+    }
+}
+
+/// The region of an ARN. Where it has none, the type is global, but for buckets: theirs leave it out.
+fn region_of_arn(arn: &Arn) -> Option<String> {
+    match (arn.service(), arn.region()) {
+        ("s3", "") => None,
+        (_, "") => Some("global".to_owned()),
+        (_, region) => Some(region.to_owned()),
     }
 }
 
@@ -87,7 +88,12 @@ mod tests {
     struct Fake(Mutex<Vec<(String, String)>>);
 
     impl ResourceReader for Fake {
-        async fn read(&self, region: &str, _cfn_type: &str, identifier: &str) -> Result<Map<String, Value>, AwsFailure> {
+        async fn read(
+            &self,
+            region: &str,
+            _cfn_type: &str,
+            identifier: &str,
+        ) -> Result<Map<String, Value>, AwsFailure> {
             self.0.lock().unwrap().push((region.into(), identifier.into()));
             let kind = match identifier {
                 "there" => return Ok(Map::new()),
@@ -114,12 +120,14 @@ mod tests {
     #[tokio::test]
     async fn only_not_found_in_a_known_region_means_absent() {
         let declared = Declared {
-            states: vec![state(&json!([
-                bucket("a", &json!({"id": "there", "arn": "arn:aws:s3:::there", "region": "eu-west-1"})),
-                bucket("b", &json!({"id": "gone", "arn": "arn:aws:s3:::gone", "region": "eu-west-1"})),
-                bucket("c", &json!({"id": "denied", "arn": "arn:aws:s3:::denied", "region": "eu-west-1"})),
-                bucket("d", &json!({"id": "somewhere"})),
-            ]))],
+            states: vec![
+                state(&json!([
+                    bucket("a", &json!({"id": "there", "arn": "arn:aws:s3:::there", "region": "eu-west-1"})),
+                    bucket("b", &json!({"id": "gone", "arn": "arn:aws:s3:::gone", "region": "eu-west-1"})),
+                    bucket("c", &json!({"id": "denied", "arn": "arn:aws:s3:::denied", "region": "eu-west-1"})),
+                ])),
+                state(&json!([bucket("d", &json!({"id": "somewhere"}))])),
+            ],
         };
         let places: Vec<DeclaredIdx> = declared.resources().map(|(place, _)| place).collect();
         assert_eq!(places.len(), 4);

@@ -58,7 +58,8 @@ pub async fn run(
     progress.say(&format!("scanning account {} from {region}", account.account_id));
 
     let session = open_session(config, enrolled, issuer, &account, &region, clock.clone()).await?;
-    let (discovered, grants, read) = read_everything(config, &session, &account, &region, sources, progress).await?;
+    let (discovered, grants, read) =
+        Box::pin(read_everything(config, &session, &account, &region, sources, progress)).await?;
 
     let mut gaps: Vec<Gap> = discovered.gaps;
     gaps.extend(grants.gaps.iter().cloned());
@@ -77,7 +78,8 @@ pub async fn run(
     step.finish(&format!("{} managed resources read", managed.len()));
     let step = progress.step("declared resources that the index does not show", Some(join.absent.len()));
     let confirmations =
-        confirm::confirm(&enricher, &declared, &join, &account, &region, config.aws.concurrency, || step.advance(1)).await;
+        confirm::confirm(&enricher, &declared, &join, &account, &region, config.aws.concurrency, || step.advance(1))
+            .await;
     step.finish(&format!("{} absent resources read directly", join.absent.len()));
 
     let withheld = read.incomplete.then(|| suppress::unmanaged(&mut join));
@@ -103,8 +105,11 @@ pub fn choose_account<'a>(info: &'a AgentInfo, config: &Config) -> Result<&'a Ac
     let listed = if registered.is_empty() { "none".to_owned() } else { registered.join(", ") };
     match (&config.scan.account, info.accounts.as_slice()) {
         (Some(named), accounts) => accounts.iter().find(|account| account.account_id == *named).ok_or_else(|| {
-            Fault::new(Code::AgentAccountUnknown, format!("account {named} is not registered for org {}", info.org_name))
-                .because(format!("registered: {listed}"))
+            Fault::new(
+                Code::AgentAccountUnknown,
+                format!("account {named} is not registered for org {}", info.org_name),
+            )
+            .because(format!("registered: {listed}"))
         }),
         (None, [only]) => Ok(only),
         (None, _) => Err(Fault::new(Code::AgentAccountUnknown, "which account to scan is not clear")

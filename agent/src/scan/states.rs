@@ -201,12 +201,15 @@ mod tests {
                 None => Err(failure(FailureKind::NotFound, "gone")),
                 Some(&"denied") => Err(failure(FailureKind::Denied, "Access Denied")),
                 Some(&"kms") => Err(failure(FailureKind::Denied, "not authorized to perform: kms:Decrypt")),
-                Some(text) => Ok(Object { version_id: Some("v1".into()), body: ObjectBody::of(text.as_bytes().to_vec()) }),
+                Some(text) => {
+                    Ok(Object { version_id: Some("v1".into()), body: ObjectBody::of(text.as_bytes().to_vec()) })
+                }
             }
         }
     }
 
-    const STATE: &str = r#"{"version":4,"terraform_version":"1.9.0","serial":3,"lineage":"l","outputs":{},"resources":[]}"#;
+    const STATE: &str =
+        r#"{"version":4,"terraform_version":"1.9.0","serial":3,"lineage":"l","outputs":{},"resources":[]}"#;
 
     async fn read(sources: &[&str], objects: &[(&'static str, &'static str)]) -> Result<Read, Fault> {
         let texts: Vec<String> = sources.iter().map(|text| (*text).to_owned()).collect();
@@ -215,8 +218,10 @@ mod tests {
 
     #[tokio::test]
     async fn overlapping_sources_read_each_state_once_and_pin_its_version() {
-        let objects = [("a/one.tfstate", STATE), ("a/two.tfstate", STATE), ("b/three.tfstate", STATE), ("a/one.tflock", "x")];
-        let read = read(&["s3://bucket/a/", "s3://bucket/a/one.tfstate", "s3://bucket/**/*.tfstate"], &objects).await.unwrap();
+        let objects =
+            [("a/one.tfstate", STATE), ("a/two.tfstate", STATE), ("b/three.tfstate", STATE), ("a/one.tflock", "x")];
+        let read =
+            read(&["s3://bucket/a/", "s3://bucket/a/one.tfstate", "s3://bucket/**/*.tfstate"], &objects).await.unwrap();
         let uris: Vec<&str> = read.states.iter().map(|state| state.source.uri.as_str()).collect();
         assert_eq!(uris, ["s3://bucket/a/one.tfstate", "s3://bucket/a/two.tfstate", "s3://bucket/b/three.tfstate"]);
         assert_eq!(read.states[0].source.version_id.as_deref(), Some("v1"));
@@ -225,7 +230,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_unreadable_state_among_others_is_a_gap() {
-        let objects = [("a.tfstate", STATE), ("b.tfstate", "denied"), ("c.tfstate", "kms"), ("d.tfstate", "{\"version\":4,")];
+        let objects =
+            [("a.tfstate", STATE), ("b.tfstate", "denied"), ("c.tfstate", "kms"), ("d.tfstate", "{\"version\":4,")];
         let read = read(&["s3://bucket/"], &objects).await.unwrap();
         assert_eq!(read.states.len(), 1);
         let codes: Vec<Code> = read.gaps.iter().map(|gap| gap.code).collect();

@@ -36,11 +36,8 @@ pub fn from_declared(declared: &DeclaredResource, account: &AccountId) -> Option
 }
 
 fn by_attributes(cfn_type: &CfnType, declared: &DeclaredResource) -> Option<String> {
-    let parts: Option<Vec<String>> = cfn_type
-        .primary_identifier
-        .iter()
-        .map(|property| attribute(declared, &snake_case(property)))
-        .collect();
+    let parts: Option<Vec<String>> =
+        cfn_type.primary_identifier.iter().map(|property| attribute(declared, &snake_case(property))).collect();
     parts.map(|parts| parts.join("|"))
 }
 
@@ -75,7 +72,8 @@ fn snake_case(property: &str) -> String {
     let letters: Vec<char> = property.chars().collect();
     let mut snake = String::with_capacity(letters.len() + 4);
     for (index, letter) in letters.iter().enumerate() {
-        let follows_small = index > 0 && (letters[index - 1].is_ascii_lowercase() || letters[index - 1].is_ascii_digit());
+        let follows_small =
+            index > 0 && (letters[index - 1].is_ascii_lowercase() || letters[index - 1].is_ascii_digit());
         let precedes_small = index > 0 && letters.get(index + 1).is_some_and(char::is_ascii_lowercase);
         if letter.is_ascii_uppercase() && (follows_small || precedes_small) {
             snake.push('_');
@@ -117,11 +115,19 @@ mod tests {
                 json!({"id": "https://sqs.eu-west-1.amazonaws.com/123456789012/q", "arn": "arn:aws:sqs:eu-west-1:123456789012:q"}),
                 Some("https://sqs.eu-west-1.amazonaws.com/123456789012/q"),
             ),
-            ("aws_sqs_queue", json!({"id": "https://sqs.eu-west-1.amazonaws.com/1/q"}), Some("https://sqs.eu-west-1.amazonaws.com/1/q")),
+            (
+                "aws_sqs_queue",
+                json!({"id": "https://sqs.eu-west-1.amazonaws.com/1/q"}),
+                Some("https://sqs.eu-west-1.amazonaws.com/1/q"),
+            ),
             ("aws_s3_bucket", json!({"id": "b", "arn": "arn:aws:s3:::b", "region": "eu-west-1"}), Some("b")),
             ("aws_vpc", json!({"id": "vpc-1"}), Some("vpc-1")),
             ("aws_iam_role", json!({"id": "r", "arn": "arn:aws:iam::123456789012:role/team/r"}), Some("r")),
-            ("aws_eip", json!({"id": "eipalloc-1", "public_ip": "192.0.2.1", "allocation_id": "eipalloc-1"}), Some("192.0.2.1|eipalloc-1")),
+            (
+                "aws_eip",
+                json!({"id": "eipalloc-1", "public_ip": "192.0.2.1", "allocation_id": "eipalloc-1"}),
+                Some("192.0.2.1|eipalloc-1"),
+            ),
             ("aws_eip", json!({"id": "eipalloc-1", "allocation_id": "eipalloc-1"}), None),
             ("aws_api_gateway_stage", json!({"id": "ags-a-b", "rest_api_id": "a", "stage_name": "b"}), Some("a|b")),
             ("aws_route", json!({"id": "r-rtb-1080289494"}), None),
@@ -136,9 +142,12 @@ mod tests {
 
     #[test]
     fn properties_are_spelled_as_attributes() {
-        for (property, attribute) in
-            [("DBInstanceIdentifier", "db_instance_identifier"), ("VpcId", "vpc_id"), ("APIKeyId", "api_key_id"), ("Id", "id")]
-        {
+        for (property, attribute) in [
+            ("DBInstanceIdentifier", "db_instance_identifier"),
+            ("VpcId", "vpc_id"),
+            ("APIKeyId", "api_key_id"),
+            ("Id", "id"),
+        ] {
             assert_eq!(snake_case(property), attribute);
         }
     }

@@ -14,11 +14,7 @@ struct Row {
     properties: &'static [(&'static str, &'static str)],
 }
 
-const fn row(
-    cfn_type: &'static str,
-    form: &'static str,
-    properties: &'static [(&'static str, &'static str)],
-) -> Row {
+const fn row(cfn_type: &'static str, form: &'static str, properties: &'static [(&'static str, &'static str)]) -> Row {
     Row { cfn_type, form, properties }
 }
 
