@@ -37,8 +37,15 @@ async fn user(sandbox: &Sandbox, actions: &[&str]) -> aws_config::SdkConfig {
     let iam = aws_sdk_iam::Client::new(&clients::root_config(sandbox, ACCOUNT_ID));
     iam.create_user().user_name("tester").send().await.unwrap();
     if !actions.is_empty() {
-        let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
-        iam.put_user_policy().user_name("tester").policy_name("p").policy_document(document.to_string()).send().await.unwrap();
+        let document =
+            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+        iam.put_user_policy()
+            .user_name("tester")
+            .policy_name("p")
+            .policy_document(document.to_string())
+            .send()
+            .await
+            .unwrap();
     }
     let key = iam.create_access_key().user_name("tester").send().await.unwrap().access_key.unwrap();
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test");
@@ -49,7 +56,8 @@ async fn list_all(client: &Explorer, filter: Option<&str>, size: i32) -> (Vec<Re
     let (mut all, mut pages, mut token) = (Vec::new(), 0, None);
     loop {
         let filters = filter.map(|text| SearchFilter::builder().filter_string(text).build().unwrap());
-        let page = client.list_resources().set_filters(filters).max_results(size).set_next_token(token).send().await.unwrap();
+        let page =
+            client.list_resources().set_filters(filters).max_results(size).set_next_token(token).send().await.unwrap();
         pages += 1;
         all.extend(page.resources.unwrap_or_default());
         token = page.next_token;
@@ -88,10 +96,15 @@ async fn live_properties_and_declared_attributes_are_those_of_their_types() {
         }
         assert_eq!(info.readable(&live.properties), live.properties, "{name}: write-only properties are never there");
     }
-    let schema: BTreeMap<String, Value> = serde_json::from_str(include_str!("../src/sandbox/data/terraform.json")).unwrap();
+    let schema: BTreeMap<String, Value> =
+        serde_json::from_str(include_str!("../src/sandbox/data/terraform.json")).unwrap();
     for instance in declared(&world) {
         let Some(known) = schema.get(&instance.terraform_type) else {
-            assert!(!instance.terraform_type.starts_with("aws_") || instance.is_data, "{} is not in the table", instance.terraform_type);
+            assert!(
+                !instance.terraform_type.starts_with("aws_") || instance.is_data,
+                "{} is not in the table",
+                instance.terraform_type
+            );
             continue;
         };
         if instance.is_data {
@@ -178,7 +191,8 @@ async fn list_resources_takes_filters_only_and_within_its_limits() {
         let error = client.list_resources().max_results(size).send().await.unwrap_err();
         assert_eq!(code(&error), "ValidationException", "{size}");
     }
-    let (queues, _) = list_all(&client, Some("resourcetype:sqs:queue region:us-east-1,eu-* -tag:Service=payments"), 1_000).await;
+    let (queues, _) =
+        list_all(&client, Some("resourcetype:sqs:queue region:us-east-1,eu-* -tag:Service=payments"), 1_000).await;
     assert!(!queues.is_empty());
     for queue in queues {
         assert_eq!((queue.service(), queue.resource_type()), (Some("sqs"), Some("sqs:queue")));
@@ -262,7 +276,11 @@ async fn whoever_lacks_search_or_get_view_is_unauthorized() {
         let sandbox = seeded().await;
         let client = Explorer::new(&user(&sandbox, actions).await);
         let error = client.list_resources().send().await.unwrap_err();
-        assert_eq!((code(&error), error.raw_response().unwrap().status().as_u16()), ("UnauthorizedException", 401), "{actions:?}");
+        assert_eq!(
+            (code(&error), error.raw_response().unwrap().status().as_u16()),
+            ("UnauthorizedException", 401),
+            "{actions:?}"
+        );
         assert_eq!(code(&client.get_index().send().await.unwrap_err()), "AccessDeniedException", "{actions:?}");
     }
     let sandbox = seeded().await;
@@ -274,7 +292,9 @@ async fn whoever_lacks_search_or_get_view_is_unauthorized() {
 async fn a_view_without_tags_shows_none_and_answers_no_tag_filter() {
     let world = seed::world();
     let now = world.now();
-    let bare = world.account_mut(ACCOUNT_ID, |account| account.inventory.create_view(ACCOUNT_ID, HOME_REGION, "bare", false, now)).unwrap();
+    let bare = world
+        .account_mut(ACCOUNT_ID, |account| account.inventory.create_view(ACCOUNT_ID, HOME_REGION, "bare", false, now))
+        .unwrap();
     let sandbox = Sandbox::start(world).await.unwrap();
     let client = explorer(&sandbox, HOME_REGION);
     let filters = SearchFilter::builder().filter_string("tag:Service=payments").build().unwrap();
@@ -310,7 +330,12 @@ async fn the_tags_of_iam_are_not_indexed_and_new_entities_come_late() {
     user(&sandbox, &[]).await;
     let count = || async { list_all(&client, Some("resourcetype:iam:user"), 1_000).await.0.len() };
     let before = count().await;
-    let read = cloud_control(&sandbox, "us-east-1").get_resource().type_name("AWS::IAM::User").identifier("tester").send().await;
+    let read = cloud_control(&sandbox, "us-east-1")
+        .get_resource()
+        .type_name("AWS::IAM::User")
+        .identifier("tester")
+        .send()
+        .await;
     assert!(read.is_ok(), "Cloud Control sees it at once");
     sandbox.world().account_mut(ACCOUNT_ID, |account| account.inventory.iam_lag = time::Duration::ZERO);
     assert_eq!(count().await, before + 1);
@@ -338,7 +363,12 @@ async fn cloud_control_reads_what_exists_whether_it_is_listed_or_not() {
     // A composite, by text and by JSON.
     let role = client.get_resource().type_name("AWS::IAM::Role").identifier("payments-task").send().await.unwrap();
     assert_eq!(properties(&role)["Path"], "/services/");
-    assert!(properties(&role)["ManagedPolicyArns"].as_array().unwrap().contains(&json!("arn:aws:iam::aws:policy/AmazonS3FullAccess")));
+    assert!(
+        properties(&role)["ManagedPolicyArns"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("arn:aws:iam::aws:policy/AmazonS3FullAccess"))
+    );
     let bus = client.list_resources().type_name("AWS::ECS::Service").send().await.unwrap();
     let service = bus.resource_descriptions()[0].identifier().unwrap().to_owned();
     assert!(service.contains('|'));
@@ -368,7 +398,8 @@ async fn cloud_control_refuses_in_the_words_of_aws() {
     assert_eq!(code(&missing), "InvalidRequestException");
     // A resource is read in its own region only, an S3 bucket too, which every region lists.
     let elsewhere = cloud_control(&sandbox, "us-east-1");
-    let error = elsewhere.get_resource().type_name("AWS::S3::Bucket").identifier(STATE_BUCKET).send().await.unwrap_err();
+    let error =
+        elsewhere.get_resource().type_name("AWS::S3::Bucket").identifier(STATE_BUCKET).send().await.unwrap_err();
     assert_eq!(code(&error), "ResourceNotFoundException");
     let listed = elsewhere.list_resources().type_name("AWS::S3::Bucket").send().await.unwrap();
     assert!(listed.resource_descriptions().iter().any(|found| found.identifier() == Some(STATE_BUCKET)));
@@ -383,11 +414,14 @@ async fn cloud_control_asks_for_the_handlers_permissions_too() {
     let message = error.message().unwrap().to_owned();
     assert_eq!(code(&error), "AccessDeniedException");
     assert!(message.contains("sqs:ListQueueTags") && message.contains("HandlerErrorCode: AccessDenied"), "{message}");
-    let error = client.get_resource().type_name("AWS::Logs::LogGroup").identifier("/acme/reports").send().await.unwrap_err();
+    let error =
+        client.get_resource().type_name("AWS::Logs::LogGroup").identifier("/acme/reports").send().await.unwrap_err();
     assert_eq!(code(&error), "GeneralServiceException");
     assert!(error.message().unwrap().contains("logs:DescribeLogGroups"), "{error:?}");
     let error = client.list_resources().type_name("AWS::SQS::Queue").send().await.unwrap_err();
-    assert!(code(&error) == "AccessDeniedException" && error.message().unwrap().contains("cloudformation:ListResources"));
+    assert!(
+        code(&error) == "AccessDeniedException" && error.message().unwrap().contains("cloudformation:ListResources")
+    );
 }
 
 #[tokio::test]
@@ -395,12 +429,22 @@ async fn the_read_only_policy_of_aws_reads_every_type_of_the_account() {
     let sandbox = seeded().await;
     let config = user(&sandbox, &[]).await;
     let iam = aws_sdk_iam::Client::new(&clients::root_config(&sandbox, ACCOUNT_ID));
-    iam.attach_user_policy().user_name("tester").policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.unwrap();
+    iam.attach_user_policy()
+        .user_name("tester")
+        .policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
+        .send()
+        .await
+        .unwrap();
     let all: BTreeMap<String, (String, String)> = sandbox
         .world()
         .account(ACCOUNT_ID, |account| {
-            let readable = account.inventory.iter().filter(|live| Registry::shared().get(live.cfn_type.as_deref().unwrap()).unwrap().read);
-            readable.map(|live| (live.cfn_type.clone().unwrap(), (live.region.clone(), live.identifier.clone()))).collect()
+            let readable = account
+                .inventory
+                .iter()
+                .filter(|live| Registry::shared().get(live.cfn_type.as_deref().unwrap()).unwrap().read);
+            readable
+                .map(|live| (live.cfn_type.clone().unwrap(), (live.region.clone(), live.identifier.clone())))
+                .collect()
         })
         .unwrap();
     for (type_name, (region, identifier)) in all {
@@ -417,9 +461,21 @@ async fn cloud_control_lists_in_pages_of_its_own_size() {
     let client = cloud_control(&sandbox, HOME_REGION);
     let first = client.list_resources().type_name("AWS::Logs::LogGroup").max_results(100).send().await.unwrap();
     assert_eq!(first.resource_descriptions().len(), 25);
-    let next = client.list_resources().type_name("AWS::Logs::LogGroup").next_token(first.next_token().unwrap()).send().await.unwrap();
+    let next = client
+        .list_resources()
+        .type_name("AWS::Logs::LogGroup")
+        .next_token(first.next_token().unwrap())
+        .send()
+        .await
+        .unwrap();
     assert_ne!(first.resource_descriptions()[0].identifier(), next.resource_descriptions()[0].identifier());
-    let wrong = client.list_resources().type_name("AWS::SQS::Queue").next_token(first.next_token().unwrap()).send().await.unwrap_err();
+    let wrong = client
+        .list_resources()
+        .type_name("AWS::SQS::Queue")
+        .next_token(first.next_token().unwrap())
+        .send()
+        .await
+        .unwrap_err();
     assert_eq!(code(&wrong), "InvalidRequestException");
 }
 
@@ -427,7 +483,9 @@ async fn cloud_control_lists_in_pages_of_its_own_size() {
 async fn a_second_index_kind_is_told_apart_from_the_aggregator() {
     let world = World::with_account(ACCOUNT_ID);
     let now = world.now();
-    world.account_mut(ACCOUNT_ID, |account| account.inventory.create_index(ACCOUNT_ID, HOME_REGION, IndexKind::Local, now));
+    world.account_mut(ACCOUNT_ID, |account| {
+        account.inventory.create_index(ACCOUNT_ID, HOME_REGION, IndexKind::Local, now);
+    });
     let sandbox = Sandbox::start(world).await.unwrap();
     let index = explorer(&sandbox, HOME_REGION).get_index().send().await.unwrap();
     assert_eq!(index.r#type().unwrap().as_str(), "LOCAL");
@@ -441,7 +499,12 @@ async fn a_role_can_be_declared_exactly_as_it_was_made() {
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
     assert!(!seed::declare_role(sandbox.world(), "scanner"));
     iam.create_role().role_name("scanner").path("/audit/").assume_role_policy_document(trust).send().await.unwrap();
-    iam.attach_role_policy().role_name("scanner").policy_arn("arn:aws:iam::aws:policy/SecurityAudit").send().await.unwrap();
+    iam.attach_role_policy()
+        .role_name("scanner")
+        .policy_arn("arn:aws:iam::aws:policy/SecurityAudit")
+        .send()
+        .await
+        .unwrap();
     assert!(seed::declare_role(sandbox.world(), "scanner"));
     let all = declared(sandbox.world());
     let of = |kind: &str| all.iter().find(|found| found.address.starts_with(&format!("{kind}.driftwise"))).unwrap();
@@ -462,7 +525,9 @@ fn declared(world: &World) -> Vec<Instance> {
     let mut all = Vec::new();
     for state in [State::Network, State::App] {
         let body = world
-            .account(ACCOUNT_ID, |account| account.buckets.get(STATE_BUCKET).unwrap().current(state.key()).unwrap().body.clone())
+            .account(ACCOUNT_ID, |account| {
+                account.buckets.get(STATE_BUCKET).unwrap().current(state.key()).unwrap().body.clone()
+            })
             .unwrap();
         let document: Value = serde_json::from_slice(&body).unwrap();
         for resource in document["resources"].as_array().unwrap() {

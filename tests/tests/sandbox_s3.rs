@@ -5,7 +5,10 @@ use aws_sdk_s3::{
     Client,
     error::ProvideErrorMetadata,
     primitives::ByteStream,
-    types::{BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ServerSideEncryption, VersioningConfiguration},
+    types::{
+        BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ServerSideEncryption,
+        VersioningConfiguration,
+    },
 };
 use driftwise_tests::sandbox::{
     Account, Sandbox, clients,
@@ -43,7 +46,11 @@ async fn user_config(sandbox: &Sandbox, account: &str, name: &str, statements: V
         iam.put_user_policy().user_name(name).policy_name("p").policy_document(document).send().await.unwrap();
     }
     let key = iam.create_access_key().user_name(name).send().await.unwrap().access_key.unwrap();
-    clients::config(sandbox, Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test"), HOME_REGION)
+    clients::config(
+        sandbox,
+        Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test"),
+        HOME_REGION,
+    )
 }
 
 fn allow(actions: &[&str], resource: &str) -> Value {
@@ -64,9 +71,13 @@ async fn the_states_are_there_in_two_versions_beside_a_lock() {
     let s3 = root(&sandbox);
     let listed = s3.list_objects_v2().bucket(STATE_BUCKET).send().await.unwrap();
     let keys: Vec<&str> = listed.contents().iter().filter_map(|object| object.key()).collect();
-    assert_eq!(keys, ["env:/prod/app/terraform.tfstate", "env:/prod/app/terraform.tfstate.tflock", "network/terraform.tfstate"]);
+    assert_eq!(
+        keys,
+        ["env:/prod/app/terraform.tfstate", "env:/prod/app/terraform.tfstate.tflock", "network/terraform.tfstate"]
+    );
     let versions = s3.list_object_versions().bucket(STATE_BUCKET).prefix(State::App.key()).send().await.unwrap();
-    let of_state: Vec<_> = versions.versions().iter().filter(|version| version.key() == Some(State::App.key())).collect();
+    let of_state: Vec<_> =
+        versions.versions().iter().filter(|version| version.key() == Some(State::App.key())).collect();
     assert_eq!(of_state.iter().map(|version| version.is_latest()).collect::<Vec<_>>(), [Some(true), Some(false)]);
     let mut serials = Vec::new();
     for version in of_state {
@@ -86,11 +97,25 @@ async fn objects_are_written_and_read_whole_in_parts_and_by_version() {
     let s3 = root(&sandbox);
     let region = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::EuCentral1).build();
     s3.create_bucket().bucket("acme-test").create_bucket_configuration(region).send().await.unwrap();
-    let first = s3.put_object().bucket("acme-test").key("a b/ü.json").body(ByteStream::from_static(b"0123456789")).send().await.unwrap();
+    let first = s3
+        .put_object()
+        .bucket("acme-test")
+        .key("a b/ü.json")
+        .body(ByteStream::from_static(b"0123456789"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(first.version_id(), None);
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     s3.put_bucket_versioning().bucket("acme-test").versioning_configuration(versioning).send().await.unwrap();
-    let second = s3.put_object().bucket("acme-test").key("a b/ü.json").body(ByteStream::from_static(b"new")).send().await.unwrap();
+    let second = s3
+        .put_object()
+        .bucket("acme-test")
+        .key("a b/ü.json")
+        .body(ByteStream::from_static(b"new"))
+        .send()
+        .await
+        .unwrap();
     let get = || s3.get_object().bucket("acme-test").key("a b/ü.json");
     let current = get().send().await.unwrap();
     assert_eq!(current.version_id(), second.version_id());
@@ -102,7 +127,10 @@ async fn objects_are_written_and_read_whole_in_parts_and_by_version() {
     assert_eq!(code(&get().range("bytes=900-").send().await.unwrap_err()), "InvalidRange");
     let head = s3.head_object().bucket("acme-test").key("a b/ü.json").send().await.unwrap();
     assert_eq!((head.content_length(), head.version_id()), (Some(3), second.version_id()));
-    assert_eq!(s3.get_bucket_location().bucket("acme-test").send().await.unwrap().location_constraint(), Some(&BucketLocationConstraint::EuCentral1));
+    assert_eq!(
+        s3.get_bucket_location().bucket("acme-test").send().await.unwrap().location_constraint(),
+        Some(&BucketLocationConstraint::EuCentral1)
+    );
     assert!(s3.list_buckets().send().await.unwrap().buckets().iter().any(|bucket| bucket.name() == Some("acme-test")));
 }
 
@@ -118,9 +146,18 @@ async fn listings_page_and_roll_up_below_a_delimiter() {
     let s3 = root(&sandbox);
     let (mut seen, mut token) = (Vec::new(), None);
     loop {
-        let page = s3.list_objects_v2().bucket("acme-many").delimiter("/").max_keys(2).set_continuation_token(token).send().await.unwrap();
+        let page = s3
+            .list_objects_v2()
+            .bucket("acme-many")
+            .delimiter("/")
+            .max_keys(2)
+            .set_continuation_token(token)
+            .send()
+            .await
+            .unwrap();
         let prefixes = page.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
-        let mut names: Vec<String> = page.contents().iter().filter_map(|object| object.key()).chain(prefixes).map(str::to_owned).collect();
+        let mut names: Vec<String> =
+            page.contents().iter().filter_map(|object| object.key()).chain(prefixes).map(str::to_owned).collect();
         names.sort();
         seen.extend(names);
         assert_eq!(page.is_truncated(), Some(page.next_continuation_token().is_some()));
@@ -140,7 +177,8 @@ async fn who_may_not_list_is_not_told_that_a_key_is_absent() {
     let sandbox = seeded().await;
     let objects = format!("arn:aws:s3:::{STATE_BUCKET}/*");
     let blind = user(&sandbox, ACCOUNT_ID, "blind", json!([allow(&["s3:GetObject"], &objects)])).await;
-    let seeing = json!([allow(&["s3:GetObject"], &objects), allow(&["s3:ListBucket"], &format!("arn:aws:s3:::{STATE_BUCKET}"))]);
+    let seeing =
+        json!([allow(&["s3:GetObject"], &objects), allow(&["s3:ListBucket"], &format!("arn:aws:s3:::{STATE_BUCKET}"))]);
     let seeing = user(&sandbox, ACCOUNT_ID, "seeing", seeing).await;
     for (who, s3, status, expected) in [("blind", blind, 403, "AccessDenied"), ("seeing", seeing, 404, "NoSuchKey")] {
         let error = s3.get_object().bucket(STATE_BUCKET).key("nowhere.tfstate").send().await.unwrap_err();
@@ -148,7 +186,8 @@ async fn who_may_not_list_is_not_told_that_a_key_is_absent() {
         let error = s3.head_object().bucket(STATE_BUCKET).key("nowhere.tfstate").send().await.unwrap_err();
         assert_eq!(error.raw_response().unwrap().status().as_u16(), status, "{who}");
         assert!(s3.get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.is_ok(), "{who}");
-        let old = s3.get_object().bucket(STATE_BUCKET).key(State::Network.key()).version_id("x").send().await.unwrap_err();
+        let old =
+            s3.get_object().bucket(STATE_BUCKET).key(State::Network.key()).version_id("x").send().await.unwrap_err();
         assert_eq!(code(&old), "AccessDenied", "{who}: a version needs s3:GetObjectVersion");
     }
     let error = root(&sandbox).get_object().bucket("no-such-bucket-anywhere").key("x").send().await.unwrap_err();
@@ -175,7 +214,17 @@ async fn in_one_account_either_policy_allows_and_a_denial_in_either_wins() {
     assert!(denied.message().unwrap().contains("explicit deny in a resource-based policy"), "{denied:?}");
     let malformed = root(&sandbox).put_bucket_policy().bucket(STATE_BUCKET).policy("{").send().await.unwrap_err();
     assert_eq!(code(&malformed), "MalformedPolicy");
-    assert!(root(&sandbox).get_bucket_policy().bucket(STATE_BUCKET).send().await.unwrap().policy().unwrap().contains("named"));
+    assert!(
+        root(&sandbox)
+            .get_bucket_policy()
+            .bucket(STATE_BUCKET)
+            .send()
+            .await
+            .unwrap()
+            .policy()
+            .unwrap()
+            .contains("named")
+    );
 }
 
 #[tokio::test]
@@ -218,9 +267,12 @@ async fn an_object_under_a_kms_key_needs_the_key_as_well() {
 async fn a_bucket_answers_in_its_own_region_only() {
     let sandbox = seeded().await;
     let config = clients::root_config(&sandbox, ACCOUNT_ID);
-    for (region, status, expected) in [("eu-west-1", 301, "PermanentRedirect"), ("us-east-1", 400, "AuthorizationHeaderMalformed")] {
+    for (region, status, expected) in
+        [("eu-west-1", 301, "PermanentRedirect"), ("us-east-1", 400, "AuthorizationHeaderMalformed")]
+    {
         let there = config.to_builder().region(aws_config::Region::new(region)).build();
-        let error = client(&there).get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.unwrap_err();
+        let error =
+            client(&there).get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.unwrap_err();
         let response = error.raw_response().unwrap();
         assert_eq!((code(&error), response.status().as_u16()), (expected, status), "{region}");
         assert_eq!(response.headers().get("x-amz-bucket-region"), Some(HOME_REGION), "{region}");
@@ -231,7 +283,9 @@ async fn a_bucket_answers_in_its_own_region_only() {
 async fn wrong_secrets_unknown_keys_and_unsigned_requests_are_refused() {
     let sandbox = seeded().await;
     let known = sandbox.world().account(ACCOUNT_ID, |account| account.root_key.id.clone()).unwrap();
-    for (id, secret, expected) in [(known.as_str(), "wrong", "SignatureDoesNotMatch"), ("AKIANOSUCHKEY0000000", "x", "InvalidAccessKeyId")] {
+    for (id, secret, expected) in
+        [(known.as_str(), "wrong", "SignatureDoesNotMatch"), ("AKIANOSUCHKEY0000000", "x", "InvalidAccessKeyId")]
+    {
         let config = clients::config(&sandbox, Credentials::new(id, secret, None, None, "test"), HOME_REGION);
         assert_eq!(code(&client(&config).list_buckets().send().await.unwrap_err()), expected);
     }
@@ -249,22 +303,36 @@ async fn a_session_needs_its_token_and_is_bound_by_its_role() {
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT_ID}, "Action": "sts:AssumeRole"}]});
     iam.create_role().role_name("reader").assume_role_policy_document(trust.to_string()).send().await.unwrap();
     let policy = json!({"Version": "2012-10-17", "Statement": [allow(&["s3:GetObject"], &format!("arn:aws:s3:::{STATE_BUCKET}/network/*"))]});
-    iam.put_role_policy().role_name("reader").policy_name("p").policy_document(policy.to_string()).send().await.unwrap();
+    iam.put_role_policy()
+        .role_name("reader")
+        .policy_name("p")
+        .policy_document(policy.to_string())
+        .send()
+        .await
+        .unwrap();
     let caller = user_config(&sandbox, ACCOUNT_ID, "caller", json!([allow(&["sts:AssumeRole"], "*")])).await;
     let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/reader");
-    let session = aws_sdk_sts::Client::new(&caller).assume_role().role_arn(role).role_session_name("test").send().await.unwrap();
+    let session =
+        aws_sdk_sts::Client::new(&caller).assume_role().role_arn(role).role_session_name("test").send().await.unwrap();
     let given = session.credentials.unwrap();
     let with = |token: Option<&str>| {
-        let credentials = Credentials::new(&given.access_key_id, &given.secret_access_key, token.map(str::to_owned), None, "test");
+        let credentials =
+            Credentials::new(&given.access_key_id, &given.secret_access_key, token.map(str::to_owned), None, "test");
         client(&clients::config(&sandbox, credentials, HOME_REGION))
     };
     let reader = with(Some(&given.session_token));
     assert!(reader.get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.is_ok());
-    assert_eq!(code(&reader.get_object().bucket(STATE_BUCKET).key(State::App.key()).send().await.unwrap_err()), "AccessDenied");
+    assert_eq!(
+        code(&reader.get_object().bucket(STATE_BUCKET).key(State::App.key()).send().await.unwrap_err()),
+        "AccessDenied"
+    );
     for token in [None, Some("another")] {
         let error = with(token).get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.unwrap_err();
         assert_eq!(code(&error), "InvalidToken", "{token:?}");
     }
     sandbox.world().expire_sessions();
-    assert_eq!(code(&reader.get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.unwrap_err()), "ExpiredToken");
+    assert_eq!(
+        code(&reader.get_object().bucket(STATE_BUCKET).key(State::Network.key()).send().await.unwrap_err()),
+        "ExpiredToken"
+    );
 }

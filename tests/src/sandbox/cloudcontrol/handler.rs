@@ -6,11 +6,18 @@ use crate::sandbox::{AwsError, Call, World, auth::Context, inventory::TypeInfo};
 const DISGUISING: [&str; 2] = ["AWS::Logs::LogGroup", "AWS::ElastiCache::ReplicationGroup"];
 
 /// Asks for each action of a type's read handler, on the resource where there is one.
-pub(super) fn check(world: &World, call: &Call, type_name: &str, info: &TypeInfo, arn: Option<&str>) -> Result<(), AwsError> {
+pub(super) fn check(
+    world: &World,
+    call: &Call,
+    type_name: &str,
+    info: &TypeInfo,
+    arn: Option<&str>,
+) -> Result<(), AwsError> {
     let resource = arn.filter(|arn| !arn.is_empty()).unwrap_or("*");
     for action in &info.read_permissions {
         if let Err(denied) = world.authorize(&call.caller, action, resource, Context::new()) {
-            let code = if DISGUISING.contains(&type_name) { "GeneralServiceException" } else { "AccessDeniedException" };
+            let code =
+                if DISGUISING.contains(&type_name) { "GeneralServiceException" } else { "AccessDeniedException" };
             let handler_code = code.strip_suffix("Exception").unwrap_or(code);
             return Err(AwsError::bad_request(code, failed(call, type_name, &denied.message, handler_code)));
         }

@@ -82,5 +82,9 @@ fn part<'a>(info: &TypeInfo, resource: &'a LiveResource, name: &str) -> Option<&
 
 /// The properties of the primary identifier: all that `ListResources` is sure to give.
 pub(super) fn only(info: &TypeInfo, properties: &Map<String, Value>) -> Map<String, Value> {
-    properties.iter().filter(|(name, _)| info.id.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    properties
+        .iter()
+        .filter(|(name, _)| info.id.contains(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

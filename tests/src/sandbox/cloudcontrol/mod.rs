@@ -18,7 +18,7 @@ use super::{
     inventory::{self, GLOBAL, LiveResource, Registry, TypeInfo},
 };
 
-/// "MaxResults: Reserved." A page holds what Cloud Control likes.
+/// `MaxResults` is "Reserved". A page holds what Cloud Control likes.
 const PAGE: usize = 25;
 
 /// Answers one authenticated call.
@@ -75,10 +75,15 @@ fn list(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
     }
     let model: Map<String, Value> = match &input.resource_model {
         None => Map::new(),
-        Some(text) => serde_json::from_str(text).map_err(|_| invalid_request("Invalid JSON for ResourceModel".to_owned()))?,
+        Some(text) => {
+            serde_json::from_str(text).map_err(|_| invalid_request("Invalid JSON for ResourceModel".to_owned()))?
+        }
     };
     if let Some(missing) = info.list_needs.iter().find(|name| !model.contains_key(*name)) {
-        let message = format!("Missing or invalid ResourceModel property in {} list handler request input. Required property: (#: required key [{missing}] not found)", input.type_name);
+        let message = format!(
+            "Missing or invalid ResourceModel property in {} list handler request input. Required property: (#: required key [{missing}] not found)",
+            input.type_name
+        );
         return Err(invalid_request(message));
     }
     handler::check(world, call, &input.type_name, info, None)?;
@@ -114,7 +119,13 @@ fn start(token: Option<&str>, type_name: &str) -> Result<usize, AwsError> {
 }
 
 /// The first existing resource that the caller's account has in this region under this identifier.
-fn find(world: &World, call: &Call, type_name: &str, info: &TypeInfo, wanted: &identifier::Wanted) -> Option<LiveResource> {
+fn find(
+    world: &World,
+    call: &Call,
+    type_name: &str,
+    info: &TypeInfo,
+    wanted: &identifier::Wanted,
+) -> Option<LiveResource> {
     if let identifier::Wanted::Primary(primary) = wanted {
         let direct = world.account(&call.caller.account_id, |account| {
             account.inventory.find(type_name, &call.caller.region, primary).filter(|found| found.exists).cloned()
@@ -125,7 +136,8 @@ fn find(world: &World, call: &Call, type_name: &str, info: &TypeInfo, wanted: &i
     }
     existing(world, call, |resource| {
         let is_here = resource.region == call.caller.region || resource.region == GLOBAL;
-        (resource.cfn_type.as_deref() == Some(type_name) && is_here && wanted.names(info, resource)).then(|| resource.clone())
+        (resource.cfn_type.as_deref() == Some(type_name) && is_here && wanted.names(info, resource))
+            .then(|| resource.clone())
     })
     .into_iter()
     .next()
@@ -148,29 +160,31 @@ fn describe(resource: &LiveResource, properties: &Map<String, Value>) -> Value {
 }
 
 fn allow(world: &World, call: &Call) -> Result<(), AwsError> {
-    world.authorize(&call.caller, &format!("cloudformation:{}", call.operation), "*", Context::new()).map_err(|error| {
-        AwsError::bad_request("AccessDeniedException", error.message)
-    })
+    world
+        .authorize(&call.caller, &format!("cloudformation:{}", call.operation), "*", Context::new())
+        .map_err(|error| AwsError::bad_request("AccessDeniedException", error.message))
 }
 
 fn known(type_name: &str) -> Result<&'static TypeInfo, AwsError> {
     let parts: Vec<&str> = type_name.split("::").collect();
-    let is_name = parts.len() == 3 && parts.iter().all(|part| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
+    let is_name = parts.len() == 3
+        && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     if !is_name {
         let pattern = "[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}";
         return Err(validation(format!(
             "1 validation error detected: Value '{type_name}' at 'typeName' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
         )));
     }
-    Registry::shared()
-        .get(type_name)
-        .ok_or_else(|| AwsError::bad_request("TypeNotFoundException", format!("The type '{type_name}' cannot be found.")))
+    Registry::shared().get(type_name).ok_or_else(|| {
+        AwsError::bad_request("TypeNotFoundException", format!("The type '{type_name}' cannot be found."))
+    })
 }
 
 fn unsupported(type_name: &str, action: &str) -> AwsError {
-    AwsError::bad_request("UnsupportedActionException", format!("Resource type {type_name} does not support {action} action"))
+    AwsError::bad_request(
+        "UnsupportedActionException",
+        format!("Resource type {type_name} does not support {action} action"),
+    )
 }
 
 fn invalid_request(message: String) -> AwsError {

@@ -55,7 +55,14 @@ pub fn entities(account: &Account, now: OffsetDateTime) -> Vec<LiveResource> {
     }
     for provider in iam.providers.values() {
         let properties = provider_properties(provider);
-        all.push(entity(&provider.arn, "oidc-provider", "AWS::IAM::OIDCProvider", &provider.arn, provider.created, properties));
+        all.push(entity(
+            &provider.arn,
+            "oidc-provider",
+            "AWS::IAM::OIDCProvider",
+            &provider.arn,
+            provider.created,
+            properties,
+        ));
     }
     all
 }

@@ -78,9 +78,8 @@ impl Inventory {
 
     /// The resource that Cloud Control calls by this identifier in this region. Global resources answer in every region.
     pub fn find(&self, cfn_type: &str, region: &str, identifier: &str) -> Option<&LiveResource> {
-        let at = |region: &str| {
-            self.by_identifier.get(&(cfn_type.to_owned(), region.to_owned(), identifier.to_owned()))
-        };
+        let at =
+            |region: &str| self.by_identifier.get(&(cfn_type.to_owned(), region.to_owned(), identifier.to_owned()));
         at(region).or_else(|| at(GLOBAL)).and_then(|key| self.resources.get(key))
     }
 

@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn write_only_properties_are_taken_out_at_any_depth() {
         let info = Registry::shared().get("AWS::Lambda::Function").expect("is in the table");
-        let given = json!({"FunctionName": "f", "Code": {"S3Key": "k", "ImageUri": "i"}, "SnapStart": {"ApplyOn": "None"}});
+        let given =
+            json!({"FunctionName": "f", "Code": {"S3Key": "k", "ImageUri": "i"}, "SnapStart": {"ApplyOn": "None"}});
         let readable = info.readable(given.as_object().expect("an object"));
         assert_eq!(Value::from(readable), json!({"FunctionName": "f", "Code": {}}));
         let instance = Registry::shared().get("AWS::EC2::Instance").expect("is in the table");

@@ -106,7 +106,14 @@ impl Inventory {
     }
 
     /// Makes a view in a region and returns its ARN. It is not the default view by that.
-    pub fn create_view(&mut self, account_id: &str, region: &str, name: &str, has_tags: bool, now: OffsetDateTime) -> String {
+    pub fn create_view(
+        &mut self,
+        account_id: &str,
+        region: &str,
+        name: &str,
+        has_tags: bool,
+        now: OffsetDateTime,
+    ) -> String {
         let id = stable_id(&format!("view/{account_id}/{region}/{name}"));
         let arn = format!("arn:aws:resource-explorer-2:{region}:{account_id}:view/{name}/{id}");
         let view = View {

@@ -66,7 +66,8 @@ impl Input {
         if call.body.is_empty() {
             return Ok(Self::default());
         }
-        serde_json::from_slice(&call.body).map_err(|_| invalid("The request body is not valid JSON for this operation."))
+        serde_json::from_slice(&call.body)
+            .map_err(|_| invalid("The request body is not valid JSON for this operation."))
     }
 
     /// The page size, 1 to `most`.
@@ -74,7 +75,9 @@ impl Input {
         match self.max_results {
             None => Ok(DEFAULT_PAGE.min(most)),
             Some(size) => usize::try_from(size).ok().filter(|size| (1..=most).contains(size)).ok_or_else(|| {
-                invalid(&format!("Value '{size}' at 'maxResults' failed to satisfy constraint: Member must be between 1 and {most}."))
+                invalid(&format!(
+                    "Value '{size}' at 'maxResults' failed to satisfy constraint: Member must be between 1 and {most}."
+                ))
             }),
         }
     }
@@ -154,7 +157,9 @@ fn check_length(name: &str, text: &str, longest: usize) -> Result<(), AwsError> 
     if text.len() <= longest {
         return Ok(());
     }
-    Err(invalid(&format!("Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {longest}.")))
+    Err(invalid(&format!(
+        "Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {longest}."
+    )))
 }
 
 fn stamp(time: OffsetDateTime) -> String {
@@ -166,7 +171,11 @@ fn invalid(message: &str) -> AwsError {
 }
 
 /// A page of IAM's entities and the inventory's resources, as the index has them.
-fn indexed<T>(world: &World, account_id: &str, read: impl FnOnce(&mut dyn Iterator<Item = &LiveResource>) -> T) -> Option<T> {
+fn indexed<T>(
+    world: &World,
+    account_id: &str,
+    read: impl FnOnce(&mut dyn Iterator<Item = &LiveResource>) -> T,
+) -> Option<T> {
     let now = world.now();
     world.account(account_id, |account| {
         let entities = inventory::entities(account, now);

@@ -6,9 +6,8 @@
 use crate::sandbox::{AwsError, inventory::LiveResource};
 
 /// The filter names of the language.
-const FILTERS: [&str; 9] = [
-    "accountid", "application", "id", "region", "resourcetype", "resourcetype.supports", "service", "tag", "tag.key",
-];
+const FILTERS: [&str; 9] =
+    ["accountid", "application", "id", "region", "resourcetype", "resourcetype.supports", "service", "tag", "tag.key"];
 const TAG_VALUE: &str = "tag.value";
 
 /// A parsed query.
@@ -44,7 +43,11 @@ impl Query {
                     return Err(invalid(&format!("The filter {name} is not supported.")));
                 }
                 _ if allows_words => query.words.push(unquoted(&term).to_lowercase()),
-                _ => return Err(invalid("The filter string contains free-form text. Use only filter prefixes, for example region:us-east-1.")),
+                _ => {
+                    return Err(invalid(
+                        "The filter string contains free-form text. Use only filter prefixes, for example region:us-east-1.",
+                    ));
+                }
             }
         }
         Ok(query)
@@ -87,7 +90,11 @@ impl Filter {
 fn has_word(resource: &LiveResource, word: &str) -> bool {
     let word = word.strip_suffix('*').unwrap_or(word);
     let texts = [&resource.arn, &resource.region, &resource.resource_type];
-    texts.into_iter().chain(resource.tags.keys()).chain(resource.tags.values()).any(|text| text.to_lowercase().contains(word))
+    texts
+        .into_iter()
+        .chain(resource.tags.keys())
+        .chain(resource.tags.values())
+        .any(|text| text.to_lowercase().contains(word))
 }
 
 /// Equal without regard to case, or with the same beginning where the pattern ends in `*`.

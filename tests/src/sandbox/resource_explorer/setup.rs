@@ -52,7 +52,11 @@ pub(super) fn index(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError>
         inventory.indexes.get(region).cloned().map(|index| (index, others, aggregator))
     })?;
     let Some((index, others, aggregator)) = found else {
-        return Err(AwsError::new(404, "ResourceNotFoundException", "Resource not found. Index does not exist in this Region."));
+        return Err(AwsError::new(
+            404,
+            "ResourceNotFoundException",
+            "Resource not found. Index does not exist in this Region.",
+        ));
     };
     let mut answer = json!({
         "Arn": index.arn, "Type": index.kind.as_str(), "State": index.state.as_str(),
@@ -82,7 +86,14 @@ pub(super) fn indexes(world: &Arc<World>, call: &Call) -> Result<Answer, AwsErro
     paged(world, call, &input, input.page_size(MOST)?, "Indexes", all)
 }
 
-fn paged(world: &World, call: &Call, input: &Input, size: usize, member: &str, all: Vec<Value>) -> Result<Answer, AwsError> {
+fn paged(
+    world: &World,
+    call: &Call,
+    input: &Input,
+    size: usize,
+    member: &str,
+    all: Vec<Value>,
+) -> Result<Answer, AwsError> {
     let request = [call.operation.as_str(), call.caller.region.as_str()];
     let start = page::offset(input.next_token.as_deref(), &request, world.now())?;
     let total = all.len();

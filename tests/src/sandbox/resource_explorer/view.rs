@@ -41,7 +41,12 @@ impl Window {
                 return Err(unauthorized());
             }
             world.authorize(caller, "resource-explorer-2:Search", "*", Context::new()).map_err(|_| unauthorized())?;
-            return Ok(Self { account_id: caller.account_id.clone(), region: Some(caller.region.clone()), view: None, is_partial });
+            return Ok(Self {
+                account_id: caller.account_id.clone(),
+                region: Some(caller.region.clone()),
+                view: None,
+                is_partial,
+            });
         };
         if view.region != caller.region || view.account_id != caller.account_id {
             return Err(unauthorized());
@@ -71,11 +76,19 @@ impl Window {
     }
 
     /// At most `size` resources from `start`, of the first `cap`; and whether there are more.
-    pub(super) fn read(&self, world: &World, query: &Query, start: usize, size: usize, cap: usize) -> (Vec<Value>, bool) {
+    pub(super) fn read(
+        &self,
+        world: &World,
+        query: &Query,
+        start: usize,
+        size: usize,
+        cap: usize,
+    ) -> (Vec<Value>, bool) {
         let has_tags = self.has_tags();
         self.through(world, query, |matching| {
             let mut rest = matching.take(cap).skip(start);
-            let page = rest.by_ref().take(size).map(|resource| describe(resource, &self.account_id, has_tags)).collect();
+            let page =
+                rest.by_ref().take(size).map(|resource| describe(resource, &self.account_id, has_tags)).collect();
             (page, rest.next().is_some())
         })
         .unwrap_or_default()

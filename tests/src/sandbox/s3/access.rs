@@ -78,7 +78,10 @@ impl Gate {
             .map_err(|_| s3_error!(AccessDenied, "AWS authentication requires a valid Date or x-amz-date header"))?
             .assume_utc();
         if (signed_at - self.world.now()).abs() > TOLERANCE {
-            return Err(s3_error!(RequestTimeTooSkewed, "The difference between the request time and the current time is too large."));
+            return Err(s3_error!(
+                RequestTimeTooSkewed,
+                "The difference between the request time and the current time is too large."
+            ));
         }
         Ok(())
     }

@@ -74,7 +74,15 @@ impl Bucket {
     pub fn put(&mut self, key: &str, put: Put, now: OffsetDateTime) -> String {
         self.versions_made += 1;
         let kms_key = put.kms_key.or_else(|| self.default_kms_key.clone());
-        let version = ObjectVersion::new(&self.name, key, put.body, put.content_type, kms_key, self.is_versioned.then_some(self.versions_made), now);
+        let version = ObjectVersion::new(
+            &self.name,
+            key,
+            put.body,
+            put.content_type,
+            kms_key,
+            self.is_versioned.then_some(self.versions_made),
+            now,
+        );
         let id = version.id.clone();
         let versions = self.objects.entry(key.to_owned()).or_default();
         if !self.is_versioned {

@@ -26,12 +26,13 @@ pub async fn handle(world: &Arc<World>, request: Request<Bytes>) -> Response<Bod
     let mut builder = S3ServiceBuilder::new(service::Storage::new(Arc::clone(world)));
     builder.set_auth(access::Secrets::new(Arc::clone(world)));
     builder.set_access(access::Gate::new(Arc::clone(world)));
-    match builder.build().call(request.map(s3s::Body::from)).await {
-        Ok(response) => response.map(Body::new),
-        Err(_) => {
+    let answered = builder.build().call(request.map(s3s::Body::from)).await;
+    answered.map_or_else(
+        |_| {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
-        }
-    }
+        },
+        |response| response.map(Body::new),
+    )
 }

@@ -50,8 +50,9 @@ impl ObjectVersion {
         number: Option<u64>,
         modified: OffsetDateTime,
     ) -> Self {
-        let digest = Sha256::digest(&body);
-        let etag = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Sha256::digest(&body)[..16]);
+        let etag = format!("{:032x}", u128::from_be_bytes(digest));
         let id = number.map_or_else(
             || "null".to_owned(),
             |number| URL_SAFE_NO_PAD.encode(&Sha256::digest(format!("{bucket}/{key}/{number}"))[..24]),

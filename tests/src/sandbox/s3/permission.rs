@@ -5,7 +5,10 @@ use http::{HeaderMap, HeaderValue, header};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::bucket::with_bucket;
-use crate::sandbox::{Caller, World, auth::{Context, Principal}};
+use crate::sandbox::{
+    Caller, World,
+    auth::{Context, Principal},
+};
 
 /// One request for permission.
 pub(super) struct Ask<'a> {
@@ -17,13 +20,17 @@ pub(super) struct Ask<'a> {
 impl Ask<'_> {
     /// Refuses a bucket that is not there, or not where the request was signed for.
     pub(super) fn in_region(&self) -> S3Result<()> {
-        let region = with_bucket(self.world, self.bucket, |_, bucket| bucket.region.clone()).ok_or_else(|| no_such_bucket(self.bucket))?;
+        let region = with_bucket(self.world, self.bucket, |_, bucket| bucket.region.clone())
+            .ok_or_else(|| no_such_bucket(self.bucket))?;
         if region == self.caller.region {
             return Ok(());
         }
         let (code, said) = if self.caller.region == "us-east-1" {
             // The global endpoint passes the request on to the bucket's region, which then finds it signed for another.
-            let said = format!("The authorization header is malformed; the region '{}' is wrong; expecting '{region}'", self.caller.region);
+            let said = format!(
+                "The authorization header is malformed; the region '{}' is wrong; expecting '{region}'",
+                self.caller.region
+            );
             (S3ErrorCode::AuthorizationHeaderMalformed, said)
         } else {
             let said = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.";
@@ -46,25 +53,34 @@ impl Ask<'_> {
             (owner.to_owned(), resource, bucket.policy_document())
         });
         let (owner, resource, policy) = asked.ok_or_else(|| no_such_bucket(self.bucket))?;
-        let own = self.world.decision(self.caller, action, &resource, context.clone()).map_err(|error| denied(&error.message))?;
+        let own = self
+            .world
+            .decision(self.caller, action, &resource, context.clone())
+            .map_err(|error| denied(&error.message))?;
         let request = Request::new(action, resource.as_str())
             .with_context(self.world.context(self.caller, context))
             .by(requester(self.caller));
         let bucket = policy.map_or(Decision::ImplicitDeny, |policy| evaluate_all(&[policy], &request).decision);
         let is_owner = owner == self.caller.account_id;
         let said = |why: &str| {
-            denied(&format!("User: {} is not authorized to perform: {action} on resource: \"{resource}\" {why}", self.caller.arn))
+            denied(&format!(
+                "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {why}",
+                self.caller.arn
+            ))
         };
         match (own, bucket) {
             (Decision::ExplicitDeny, _) => Err(said("with an explicit deny in an identity-based policy")),
             // The owner's root can always mend a policy that locks everyone out.
-            (_, Decision::ExplicitDeny) if !(is_owner && self.caller.principal == Principal::Root && action.ends_with("BucketPolicy")) => {
+            (_, Decision::ExplicitDeny)
+                if !(is_owner && self.caller.principal == Principal::Root && action.ends_with("BucketPolicy")) =>
+            {
                 Err(said("with an explicit deny in a resource-based policy"))
             }
-            (Decision::Allow, _) if is_owner => Ok(()),
-            (_, Decision::Allow) if is_owner => Ok(()),
             (Decision::Allow, Decision::Allow) => Ok(()),
-            (Decision::ImplicitDeny, _) => Err(said(&format!("because no identity-based policy allows the {action} action"))),
+            (Decision::Allow, _) | (_, Decision::Allow) if is_owner => Ok(()),
+            (Decision::ImplicitDeny, _) => {
+                Err(said(&format!("because no identity-based policy allows the {action} action")))
+            }
             (Decision::Allow, _) => Err(said(&format!("because no resource-based policy allows the {action} action"))),
         }
     }

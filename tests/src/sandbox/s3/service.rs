@@ -63,12 +63,18 @@ impl S3 for Storage {
         let full = version.body.len() as u64;
         let range = match &input.range {
             None => None,
-            Some(range) => Some(range.check(full).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?),
+            Some(range) => {
+                Some(range.check(full).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?)
+            }
         };
         // The object is in memory, so its length fits.
         let slice = range.as_ref().map_or_else(
             || version.body.clone(),
-            |range| version.body.slice(usize::try_from(range.start).unwrap_or_default()..usize::try_from(range.end).unwrap_or_default()),
+            |range| {
+                version.body.slice(
+                    usize::try_from(range.start).unwrap_or_default()..usize::try_from(range.end).unwrap_or_default(),
+                )
+            },
         );
         let output = GetObjectOutput {
             content_length: i64::try_from(slice.len()).ok(),
@@ -172,7 +178,9 @@ impl S3 for Storage {
             is_truncated: Some(page.next.is_some()),
             next_continuation_token: page.next.map(|last| URL_SAFE_NO_PAD.encode(last)),
             contents: Some(page.contents),
-            common_prefixes: Some(page.prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) }).collect()),
+            common_prefixes: Some(
+                page.prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) }).collect(),
+            ),
             ..ListObjectsV2Output::default()
         };
         Ok(S3Response::new(output))
@@ -249,10 +257,13 @@ impl S3 for Storage {
         self.world
             .authorize(caller, "s3:CreateBucket", &format!("arn:aws:s3:::{name}"), Context::new())
             .map_err(|error| S3Error::with_message(S3ErrorCode::AccessDenied, error.message))?;
-        let constraint = req.input.create_bucket_configuration.as_ref().and_then(|given| given.location_constraint.as_ref());
+        let constraint =
+            req.input.create_bucket_configuration.as_ref().and_then(|given| given.location_constraint.as_ref());
         let region = constraint.map_or("us-east-1", |constraint| constraint.as_str());
         if region != caller.region {
-            let said = format!("The {region} location constraint is incompatible for the region specific endpoint this request was sent to.");
+            let said = format!(
+                "The {region} location constraint is incompatible for the region specific endpoint this request was sent to."
+            );
             return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, said));
         }
         match with_bucket(&self.world, name, |owner, _| owner == caller.account_id) {
@@ -267,7 +278,10 @@ impl S3 for Storage {
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{name}")) }))
     }
 
-    async fn put_bucket_policy(&self, req: S3Request<PutBucketPolicyInput>) -> S3Result<S3Response<PutBucketPolicyOutput>> {
+    async fn put_bucket_policy(
+        &self,
+        req: S3Request<PutBucketPolicyInput>,
+    ) -> S3Result<S3Response<PutBucketPolicyOutput>> {
         let ask = self.ask(&req, &req.input.bucket)?;
         ask.in_region()?;
         ask.may("s3:PutBucketPolicy", None, Context::new())?;
@@ -277,7 +291,10 @@ impl S3 for Storage {
         Ok(S3Response::new(PutBucketPolicyOutput::default()))
     }
 
-    async fn get_bucket_policy(&self, req: S3Request<GetBucketPolicyInput>) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+    async fn get_bucket_policy(
+        &self,
+        req: S3Request<GetBucketPolicyInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyOutput>> {
         let ask = self.ask(&req, &req.input.bucket)?;
         ask.in_region()?;
         ask.may("s3:GetBucketPolicy", None, Context::new())?;
@@ -306,7 +323,8 @@ impl S3 for Storage {
         let ask = self.ask(&req, &req.input.bucket)?;
         ask.in_region()?;
         ask.may("s3:GetBucketVersioning", None, Context::new())?;
-        let is_versioned = with_bucket(&self.world, &req.input.bucket, |_, bucket| bucket.is_versioned).unwrap_or_default();
+        let is_versioned =
+            with_bucket(&self.world, &req.input.bucket, |_, bucket| bucket.is_versioned).unwrap_or_default();
         let status = is_versioned.then(|| BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED));
         Ok(S3Response::new(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() }))
     }

@@ -2,9 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-/// Lower-case hexadecimal digits, at most 64.
+/// Lower-case hexadecimal digits, at most 32.
 pub(super) fn hex(of: &str, length: usize) -> String {
-    let mut text: String = Sha256::digest(of).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(of)[..16]);
+    let mut text = format!("{:032x}", u128::from_be_bytes(bytes));
     text.truncate(length);
     text
 }

@@ -77,7 +77,9 @@ pub fn world() -> World {
     let world = World::default();
     world.add_account(account(world.now()));
     for lie in [resource_explorer::SHORT_PAGE, resource_explorer::EMPTY_PAGE] {
-        world.faults.add(FaultRule::new("resource-explorer-2", "ListResources", Fault::Lie(lie.to_owned())).on("NextToken").times(1));
+        world.faults.add(
+            FaultRule::new("resource-explorer-2", "ListResources", Fault::Lie(lie.to_owned())).on("NextToken").times(1),
+        );
     }
     world
 }

@@ -154,11 +154,25 @@ impl Plan {
     }
 
     /// Declares something that has no live side of its own.
-    pub(super) fn declare_only(&mut self, scope: &Scope, kind: &str, name: &str, key: Key, attributes: Value) -> &mut Declaration {
+    pub(super) fn declare_only(
+        &mut self,
+        scope: &Scope,
+        kind: &str,
+        name: &str,
+        key: Key,
+        attributes: Value,
+    ) -> &mut Declaration {
         self.declare_attributes(scope, kind, name, key, object(attributes))
     }
 
-    fn declare_attributes(&mut self, scope: &Scope, kind: &str, name: &str, key: Key, attributes: Map<String, Value>) -> &mut Declaration {
+    fn declare_attributes(
+        &mut self,
+        scope: &Scope,
+        kind: &str,
+        name: &str,
+        key: Key,
+        attributes: Map<String, Value>,
+    ) -> &mut Declaration {
         let declaration = Declaration {
             state: scope.state,
             module: scope.module.clone(),

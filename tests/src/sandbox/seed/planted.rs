@@ -99,9 +99,18 @@ pub enum Grant {
 
 /// Everything that is planted.
 pub const TABLE: &[Planted] = &[
-    Planted::Missing { state: State::App, address: r#"module.shipping.module.regional["eu-central-1"].aws_sqs_queue.dlq"# },
-    Planted::Missing { state: State::App, address: r#"module.search.module.regional["us-east-1"].aws_cloudwatch_metric_alarm.this[1]"# },
-    Planted::Missing { state: State::App, address: r#"module.catalogue.module.regional["ap-southeast-2"].aws_ecr_repository.this"# },
+    Planted::Missing {
+        state: State::App,
+        address: r#"module.shipping.module.regional["eu-central-1"].aws_sqs_queue.dlq"#,
+    },
+    Planted::Missing {
+        state: State::App,
+        address: r#"module.search.module.regional["us-east-1"].aws_cloudwatch_metric_alarm.this[1]"#,
+    },
+    Planted::Missing {
+        state: State::App,
+        address: r#"module.catalogue.module.regional["ap-southeast-2"].aws_ecr_repository.this"#,
+    },
     Planted::Missing { state: State::Network, address: r#"module.vpc["us-east-1"].aws_vpc_endpoint.dynamodb"# },
     Planted::Unmanaged { handle: "debug queue" },
     Planted::Unmanaged { handle: "launch wizard group" },
@@ -112,9 +121,24 @@ pub const TABLE: &[Planted] = &[
     Planted::Unmanaged { handle: "export bucket" },
     Planted::Unmanaged { handle: "migration table" },
     Planted::Unmanaged { handle: "contractor" },
-    Planted::Tag { state: State::App, address: r#"module.platform["us-east-1"].aws_s3_bucket.assets"#, key: "Owner", live: Some("priya.nair") },
-    Planted::Tag { state: State::App, address: r#"module.pricing.module.regional["eu-central-1"].aws_sns_topic.this"#, key: "Team", live: None },
-    Planted::Tag { state: State::Network, address: r#"module.vpc["ap-southeast-2"].aws_subnet.private[1]"#, key: "CostCentre", live: Some("9999") },
+    Planted::Tag {
+        state: State::App,
+        address: r#"module.platform["us-east-1"].aws_s3_bucket.assets"#,
+        key: "Owner",
+        live: Some("priya.nair"),
+    },
+    Planted::Tag {
+        state: State::App,
+        address: r#"module.pricing.module.regional["eu-central-1"].aws_sns_topic.this"#,
+        key: "Team",
+        live: None,
+    },
+    Planted::Tag {
+        state: State::Network,
+        address: r#"module.vpc["ap-southeast-2"].aws_subnet.private[1]"#,
+        key: "CostCentre",
+        live: Some("9999"),
+    },
     Planted::Attribute {
         state: State::App,
         address: r#"module.payments.module.regional["eu-central-1"].aws_sqs_queue.events"#,
@@ -178,18 +202,41 @@ pub const TABLE: &[Planted] = &[
         property: "EnableDnsHostnames",
         live: Live::Switch(false),
     },
-    Planted::Grant { to: Principal::Role("payments-task"), grant: Grant::Managed("arn:aws:iam::aws:policy/AmazonS3FullAccess"), is_absorbed: false },
-    Planted::Grant { to: Principal::Role("checkout-task"), grant: Grant::Managed("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"), is_absorbed: true },
-    Planted::Grant { to: Principal::User("jonas.brandt"), grant: Grant::Managed("arn:aws:iam::aws:policy/IAMFullAccess"), is_absorbed: false },
-    Planted::Grant { to: Principal::Group("finance"), grant: Grant::Managed("arn:aws:iam::aws:policy/AdministratorAccess"), is_absorbed: false },
+    Planted::Grant {
+        to: Principal::Role("payments-task"),
+        grant: Grant::Managed("arn:aws:iam::aws:policy/AmazonS3FullAccess"),
+        is_absorbed: false,
+    },
+    Planted::Grant {
+        to: Principal::Role("checkout-task"),
+        grant: Grant::Managed("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
+        is_absorbed: true,
+    },
+    Planted::Grant {
+        to: Principal::User("jonas.brandt"),
+        grant: Grant::Managed("arn:aws:iam::aws:policy/IAMFullAccess"),
+        is_absorbed: false,
+    },
+    Planted::Grant {
+        to: Principal::Group("finance"),
+        grant: Grant::Managed("arn:aws:iam::aws:policy/AdministratorAccess"),
+        is_absorbed: false,
+    },
     Planted::Grant {
         to: Principal::Role("orders-lambda"),
-        grant: Grant::Inline("temp-debug", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*"}]}"#),
+        grant: Grant::Inline(
+            "temp-debug",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*"}]}"#,
+        ),
         is_absorbed: false,
     },
     Planted::Grant { to: Principal::User("liam.oconnor"), grant: Grant::Member("platform"), is_absorbed: false },
     // The contractor's own grant: user and attachment were both made by hand.
-    Planted::Grant { to: Principal::User("tmp-contractor"), grant: Grant::Managed("arn:aws:iam::aws:policy/SecurityAudit"), is_absorbed: false },
+    Planted::Grant {
+        to: Principal::User("tmp-contractor"),
+        grant: Grant::Managed("arn:aws:iam::aws:policy/SecurityAudit"),
+        is_absorbed: false,
+    },
 ];
 
 /// A finding that a scan of the seeded account must have.
@@ -212,8 +259,12 @@ fn expected_of(seeded: &seed::Seeded) -> Vec<ExpectedFinding> {
     let mut found: BTreeMap<(FindingKind, String), Vec<String>> = BTreeMap::new();
     for planted in TABLE {
         let (kind, key, change) = match *planted {
-            Planted::Missing { state, address } => (FindingKind::Missing, format!("missing {} {address}", state.uri()), None),
-            Planted::Unmanaged { handle } => (FindingKind::Unmanaged, format!("unmanaged {}", seeded.hand_made(handle)), None),
+            Planted::Missing { state, address } => {
+                (FindingKind::Missing, format!("missing {} {address}", state.uri()), None)
+            }
+            Planted::Unmanaged { handle } => {
+                (FindingKind::Unmanaged, format!("unmanaged {}", seeded.hand_made(handle)), None)
+            }
             Planted::Tag { state, address, key, .. } => {
                 (FindingKind::Changed, changed(&seeded.plan, state, address), Some(format!("tags_all.{key}")))
             }
@@ -226,7 +277,11 @@ fn expected_of(seeded: &seed::Seeded) -> Vec<ExpectedFinding> {
                     Grant::Inline(name, _) => format!("inline {name}"),
                     Grant::Member(group) => format!("member {group}"),
                 };
-                (FindingKind::UndeclaredGrant, format!("undeclared_grant {} {grant}", principal_arn(&seeded.plan, to)), None)
+                (
+                    FindingKind::UndeclaredGrant,
+                    format!("undeclared_grant {} {grant}", principal_arn(&seeded.plan, to)),
+                    None,
+                )
             }
         };
         found.entry((kind, key)).or_default().extend(change);
@@ -245,7 +300,11 @@ fn changed(plan: &Plan, state: State, address: &str) -> String {
 }
 
 fn arn(plan: &Plan, state: State, address: &str) -> String {
-    plan.find(state, address).and_then(|found| found.attributes.get("arn")).and_then(Value::as_str).unwrap_or_default().to_owned()
+    plan.find(state, address)
+        .and_then(|found| found.attributes.get("arn"))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn principal_arn(plan: &Plan, principal: Principal) -> String {
@@ -314,14 +373,18 @@ fn give(plan: &mut Plan, to: Principal, grant: Grant, is_absorbed: bool) {
     };
     let Some(grants) = grants else { return };
     match grant {
-        Grant::Managed(arn) if !grants.attached.iter().any(|attached| attached == arn) => grants.attached.push(arn.to_owned()),
+        Grant::Managed(arn) if !grants.attached.iter().any(|attached| attached == arn) => {
+            grants.attached.push(arn.to_owned());
+        }
         Grant::Inline(name, document) => {
             grants.inline.insert(name.to_owned(), document.to_owned());
         }
         Grant::Managed(_) | Grant::Member(_) => {}
     }
     if let (Principal::Role(name), Grant::Managed(arn), true) = (to, grant, is_absorbed) {
-        let of_role = plan.declared.iter_mut().filter(|found| found.terraform_type == "aws_iam_role" && found.attributes.get("name") == Some(&json!(name)));
+        let of_role = plan.declared.iter_mut().filter(|found| {
+            found.terraform_type == "aws_iam_role" && found.attributes.get("name") == Some(&json!(name))
+        });
         for declaration in of_role {
             if let Some(Value::Array(absorbed)) = declaration.attributes.get_mut("managed_policy_arns") {
                 absorbed.push(json!(arn));
@@ -350,7 +413,10 @@ mod tests {
                     let arn = seeded.hand_made(handle);
                     let is_user = seeded.plan.iam.users.values().any(|user| user.arn == arn);
                     assert!(lives(&arn).is_some() || is_user, "{planted:?}");
-                    assert!(!seeded.plan.declared.iter().any(|found| found.attributes.get("arn") == Some(&json!(arn))), "{planted:?}");
+                    assert!(
+                        !seeded.plan.declared.iter().any(|found| found.attributes.get("arn") == Some(&json!(arn))),
+                        "{planted:?}"
+                    );
                 }
                 Planted::Tag { state, address, key, live } => {
                     let resource = lives(&arn(&seeded.plan, state, address)).unwrap_or_else(|| panic!("{planted:?}"));
@@ -363,7 +429,9 @@ mod tests {
                     let declared = &seeded.plan.find(state, address).expect("is declared").attributes[attribute];
                     assert!(!declared.is_null() && resource.properties[property] != *declared, "{planted:?}");
                 }
-                Planted::Grant { to, .. } => assert!(!principal_arn(&seeded.plan, to).contains(":unknown/"), "{planted:?}"),
+                Planted::Grant { to, .. } => {
+                    assert!(!principal_arn(&seeded.plan, to).contains(":unknown/"), "{planted:?}")
+                }
             }
         }
     }

@@ -61,15 +61,24 @@ impl ScanRole {
     pub(super) fn declarations(&self) -> Vec<Declaration> {
         let name = &self.name;
         let arn = format!("arn:aws:iam::{ACCOUNT_ID}:role{}{name}", self.path);
-        let inline: Vec<Value> = self.inline.iter().map(|(name, policy)| json!({"name": name, "policy": policy})).collect();
+        let inline: Vec<Value> =
+            self.inline.iter().map(|(name, policy)| json!({"name": name, "policy": policy})).collect();
         let tags_all = if self.tags.is_null() { json!({}) } else { self.tags.clone() };
-        let mut all = vec![declaration("aws_iam_role", Key::None, json!({
-            "id": name, "arn": arn, "name": name, "name_prefix": "", "path": self.path, "unique_id": ids::unique("AROA", name, 21), "create_date": "2026-11-02T10:14:00Z",
-            "assume_role_policy": self.trust, "description": self.description, "force_detach_policies": false, "max_session_duration": self.max_session_s,
-            "permissions_boundary": self.boundary.as_deref().unwrap_or_default(), "managed_policy_arns": self.attached, "inline_policy": inline, "tags": self.tags, "tags_all": tags_all,
-        }))];
+        let mut all = vec![declaration(
+            "aws_iam_role",
+            Key::None,
+            json!({
+                "id": name, "arn": arn, "name": name, "name_prefix": "", "path": self.path,
+                "unique_id": ids::unique("AROA", name, 21), "create_date": "2026-11-02T10:14:00Z",
+                "assume_role_policy": self.trust, "description": self.description, "force_detach_policies": false,
+                "max_session_duration": self.max_session_s,
+                "permissions_boundary": self.boundary.as_deref().unwrap_or_default(), "managed_policy_arns": self.attached,
+                "inline_policy": inline, "tags": self.tags, "tags_all": tags_all,
+            }),
+        )];
         for (index, policy) in self.attached.iter().enumerate() {
-            let attributes = json!({"id": format!("{name}-20261102101401{index:02}"), "role": name, "policy_arn": policy});
+            let attributes =
+                json!({"id": format!("{name}-20261102101401{index:02}"), "role": name, "policy_arn": policy});
             all.push(declaration("aws_iam_role_policy_attachment", Key::Count(index), attributes));
         }
         for (policy_name, policy) in &self.inline {

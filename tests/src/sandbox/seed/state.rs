@@ -15,7 +15,13 @@ pub(super) fn render(state: State, serial: u64, declared: &[&Declaration]) -> St
     let mut resources: BTreeMap<(&str, &str, &str, &str, &str), Vec<&Declaration>> = BTreeMap::new();
     for declaration in declared.iter().filter(|declaration| declaration.state == state) {
         let mode = if declaration.is_data { "data" } else { "managed" };
-        let of = (declaration.module.as_str(), mode, declaration.terraform_type.as_str(), declaration.name.as_str(), declaration.provider.as_str());
+        let of = (
+            declaration.module.as_str(),
+            mode,
+            declaration.terraform_type.as_str(),
+            declaration.name.as_str(),
+            declaration.provider.as_str(),
+        );
         resources.entry(of).or_default().push(declaration);
     }
     let resources: Vec<Value> = resources
@@ -41,7 +47,8 @@ pub(super) fn render(state: State, serial: u64, declared: &[&Declaration]) -> St
 /// What Terraform leaves beside a state while it works on it.
 pub(super) fn lock(state: State) -> String {
     let lock = json!({
-        "ID": ids::uuid(&format!("{}/lock", state.key())), "Operation": "OperationTypeApply", "Info": "", "Who": "runner@ci-7f4d", "Version": "1.12.2",
+        "ID": ids::uuid(&format!("{}/lock", state.key())), "Operation": "OperationTypeApply", "Info": "",
+        "Who": "runner@ci-7f4d", "Version": "1.12.2",
         "Created": "2026-11-20T07:41:09.183Z", "Path": format!("{}/{}", super::STATE_BUCKET, state.key()),
     });
     lock.to_string()

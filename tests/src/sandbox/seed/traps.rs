@@ -5,7 +5,10 @@
 
 use time::Duration;
 
-use super::{plan::{Plan, State}, planted::rewrite_tags};
+use super::{
+    plan::{Plan, State},
+    planted::rewrite_tags,
+};
 
 /// Declared and existing, but not in the index yet: only a direct read tells.
 const NOT_YET_LISTED: [(State, &str); 2] = [
@@ -28,7 +31,12 @@ pub(super) fn lay(plan: &mut Plan) {
     });
 }
 
-fn change(plan: &mut Plan, state: State, address: &str, change: impl FnOnce(&mut crate::sandbox::inventory::LiveResource)) {
+fn change(
+    plan: &mut Plan,
+    state: State,
+    address: &str,
+    change: impl FnOnce(&mut crate::sandbox::inventory::LiveResource),
+) {
     let arn = plan.find(state, address).and_then(|found| found.attributes.get("arn")?.as_str().map(str::to_owned));
     if let Some(live) = arn.and_then(|arn| plan.live_mut(&arn)) {
         change(live);
@@ -50,7 +58,15 @@ mod tests {
         assert!(NOT_YET_LISTED.into_iter().all(|trap| !live(trap).listed && live(trap).exists));
         assert!(live(TAGGED_BY_AWS).tags.contains_key("aws:backup:source-resource"));
         assert!(live(SEEN_LONG_AGO).last_reported_at < time::OffsetDateTime::UNIX_EPOCH - Duration::days(39));
-        let zones = seeded.plan.declared.iter().filter(|found| found.attributes.get("name").is_some_and(|name| name == "acme.example"));
-        assert_eq!(zones.filter(|found| found.terraform_type == "aws_route53_zone").count(), 2, "both states declare the zone");
+        let zones = seeded
+            .plan
+            .declared
+            .iter()
+            .filter(|found| found.attributes.get("name").is_some_and(|name| name == "acme.example"));
+        assert_eq!(
+            zones.filter(|found| found.terraform_type == "aws_route53_zone").count(),
+            2,
+            "both states declare the zone"
+        );
     }
 }

@@ -46,6 +46,15 @@ impl Place {
         format!("{}{}", self.region, ["a", "b", "c"][index % 3])
     }
 
+    /// The second octet of the region's address block.
+    pub(super) fn block(&self) -> u8 {
+        match self.region {
+            "us-east-1" => 30,
+            "ap-southeast-2" => 40,
+            _ => 20,
+        }
+    }
+
     /// The id of the `index`th availability zone, which is the same in every account.
     pub(super) fn zone_id(&self, index: usize) -> String {
         let short = match self.region {
@@ -146,7 +155,9 @@ impl Twin {
 pub(super) fn set_tags(properties: &mut Map<String, Value>, cfn_type: &str, tags: &Tags) {
     const MAPS: [&str; 4] =
         ["AWS::SSM::Parameter", "AWS::Cognito::UserPool", "AWS::Backup::BackupVault", "AWS::ApiGatewayV2::Api"];
-    let Some(property) = Registry::shared().get(cfn_type).map(|info| info.tags.as_str()).filter(|name| !name.is_empty()) else {
+    let Some(property) =
+        Registry::shared().get(cfn_type).map(|info| info.tags.as_str()).filter(|name| !name.is_empty())
+    else {
         return;
     };
     if tags.is_empty() {
@@ -182,7 +193,8 @@ impl TerraformType {
             TerraformType { version: 0, attributes: Vec::new(), blocks: Vec::new(), sensitive: Vec::new() };
         let types = TYPES.get_or_init(|| {
             #[expect(clippy::expect_used, reason = "the table is part of the program, and read in a test")]
-            serde_json::from_str(include_str!("../data/terraform.json")).expect("data/terraform.json is a table of types")
+            serde_json::from_str(include_str!("../data/terraform.json"))
+                .expect("data/terraform.json is a table of types")
         });
         types.get(name).unwrap_or(&UNKNOWN)
     }

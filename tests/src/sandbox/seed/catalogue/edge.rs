@@ -19,9 +19,13 @@ pub(in crate::sandbox::seed) fn zone(at: Place, name: &str, tags: &[(&str, &str)
         kind("aws_route53_zone", "AWS::Route53::HostedZone", "route53:hostedzone"),
         format!("arn:aws:route53:::hostedzone/{id}"),
         &id,
-        json!({ "Id": id, "Name": format!("{name}."), "NameServers": servers, "HostedZoneConfig": {"Comment": "Managed by Terraform"}, "VPCs": [] }),
         json!({
-            "id": id, "zone_id": id, "name": name, "comment": "Managed by Terraform", "name_servers": sorted, "primary_name_server": servers[0], "delegation_set_id": "", "force_destroy": false,
+            "Id": id, "Name": format!("{name}."), "NameServers": servers,
+            "HostedZoneConfig": {"Comment": "Managed by Terraform"}, "VPCs": [],
+        }),
+        json!({
+            "id": id, "zone_id": id, "name": name, "comment": "Managed by Terraform", "name_servers": sorted,
+            "primary_name_server": servers[0], "delegation_set_id": "", "force_destroy": false,
         }),
         tags,
     )
@@ -36,7 +40,11 @@ pub(in crate::sandbox::seed) fn record(at: Place, zone: &Twin, name: &str, targe
         String::new(),
         &id,
         json!({ "Name": name, "Type": "CNAME", "TTL": "300", "ResourceRecords": [target] }),
-        json!({ "id": id, "name": name, "fqdn": name, "type": "CNAME", "ttl": 300, "records": [target], "zone_id": zone.id(), "set_identifier": "", "health_check_id": "", "multivalue_answer_routing_policy": false }),
+        json!({
+            "id": id, "name": name, "fqdn": name, "type": "CNAME", "ttl": 300, "records": [target],
+            "zone_id": zone.id(), "set_identifier": "", "health_check_id": "",
+            "multivalue_answer_routing_policy": false,
+        }),
         &[],
     );
     twin.live.exists = true;
@@ -55,16 +63,22 @@ pub(in crate::sandbox::seed) fn distribution(at: Place, name: &str, origin: &str
         json!({
             "Id": id, "DomainName": domain,
             "DistributionConfig": {
-                "Enabled": true, "Comment": name, "HttpVersion": "http2and3", "IPV6Enabled": true, "PriceClass": "PriceClass_100", "DefaultRootObject": "index.html", "Aliases": ["shop.acme.example"],
-                "Origins": [{"Id": "assets", "DomainName": origin, "ConnectionAttempts": 3, "ConnectionTimeout": 10}], "Staging": false,
+                "Enabled": true, "Comment": name, "HttpVersion": "http2and3", "IPV6Enabled": true,
+                "PriceClass": "PriceClass_100", "DefaultRootObject": "index.html", "Aliases": ["shop.acme.example"],
+                "Origins": [{"Id": "assets", "DomainName": origin, "ConnectionAttempts": 3, "ConnectionTimeout": 10}],
+                "Staging": false,
                 "DefaultCacheBehavior": {"TargetOriginId": "assets", "ViewerProtocolPolicy": "redirect-to-https", "Compress": true, "AllowedMethods": ["HEAD", "GET"], "CachedMethods": ["HEAD", "GET"]},
                 "ViewerCertificate": {"CloudFrontDefaultCertificate": false, "MinimumProtocolVersion": "TLSv1.2_2021", "SslSupportMethod": "sni-only"},
             },
         }),
         json!({
-            "id": id, "domain_name": domain, "enabled": true, "comment": name, "http_version": "http2and3", "is_ipv6_enabled": true, "price_class": "PriceClass_100", "default_root_object": "index.html",
-            "aliases": ["shop.acme.example"], "staging": false, "status": "Deployed", "hosted_zone_id": "Z2FDTNDATAQYW2", "retain_on_delete": false, "wait_for_deployment": true, "web_acl_id": "", "caller_reference": ids::uuid(name),
-            "etag": ids::unique("E", &format!("{name}/etag"), 14), "in_progress_validation_batches": 0, "last_modified_time": "2026-09-30 16:11:02.9 +0000 UTC",
+            "id": id, "domain_name": domain, "enabled": true, "comment": name, "http_version": "http2and3",
+            "is_ipv6_enabled": true, "price_class": "PriceClass_100", "default_root_object": "index.html",
+            "aliases": ["shop.acme.example"], "staging": false, "status": "Deployed",
+            "hosted_zone_id": "Z2FDTNDATAQYW2", "retain_on_delete": false, "wait_for_deployment": true,
+            "web_acl_id": "", "caller_reference": ids::uuid(name),
+            "etag": ids::unique("E", &format!("{name}/etag"), 14), "in_progress_validation_batches": 0,
+            "last_modified_time": "2026-09-30 16:11:02.9 +0000 UTC",
             "origin": [{"connection_attempts": 3, "connection_timeout": 10, "domain_name": origin, "origin_id": "assets", "origin_path": ""}],
             "default_cache_behavior": [{"allowed_methods": ["GET", "HEAD"], "cached_methods": ["GET", "HEAD"], "compress": true, "target_origin_id": "assets", "viewer_protocol_policy": "redirect-to-https"}],
             "viewer_certificate": [{"cloudfront_default_certificate": false, "minimum_protocol_version": "TLSv1.2_2021", "ssl_support_method": "sni-only"}],
@@ -83,12 +97,17 @@ pub(in crate::sandbox::seed) fn http_api(at: Place, name: &str, tags: &[(&str, &
         format!("arn:aws:apigateway:{}::/apis/{id}", at.region),
         &id,
         json!({
-            "ApiId": id, "ApiEndpoint": endpoint, "Name": name, "ProtocolType": "HTTP", "RouteSelectionExpression": "$request.method $request.path", "ApiKeySelectionExpression": "$request.header.x-api-key",
+            "ApiId": id, "ApiEndpoint": endpoint, "Name": name, "ProtocolType": "HTTP",
+            "RouteSelectionExpression": "$request.method $request.path",
+            "ApiKeySelectionExpression": "$request.header.x-api-key",
             "DisableExecuteApiEndpoint": false, "IpAddressType": "ipv4",
         }),
         json!({
-            "id": id, "api_endpoint": endpoint, "name": name, "protocol_type": "HTTP", "route_selection_expression": "$request.method $request.path", "api_key_selection_expression": "$request.header.x-api-key",
-            "disable_execute_api_endpoint": false, "ip_address_type": "ipv4", "description": "", "version": "", "execution_arn": at.arn("execute-api", &id), "body": null,
+            "id": id, "api_endpoint": endpoint, "name": name, "protocol_type": "HTTP",
+            "route_selection_expression": "$request.method $request.path",
+            "api_key_selection_expression": "$request.header.x-api-key",
+            "disable_execute_api_endpoint": false, "ip_address_type": "ipv4", "description": "", "version": "",
+            "execution_arn": at.arn("execute-api", &id), "body": null,
         }),
         tags,
     )

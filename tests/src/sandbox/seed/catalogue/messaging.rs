@@ -9,7 +9,12 @@ use crate::sandbox::seed::{
 };
 
 /// A queue, with the ARN of its dead-letter queue if it has one.
-pub(in crate::sandbox::seed) fn queue(at: Place, name: &str, dead_letters: Option<&str>, tags: &[(&str, &str)]) -> Twin {
+pub(in crate::sandbox::seed) fn queue(
+    at: Place,
+    name: &str,
+    dead_letters: Option<&str>,
+    tags: &[(&str, &str)],
+) -> Twin {
     let url = format!("https://sqs.{}.amazonaws.com/{ACCOUNT_ID}/{name}", at.region);
     let arn = at.arn("sqs", name);
     let mut twin = Twin::new(
@@ -19,20 +24,26 @@ pub(in crate::sandbox::seed) fn queue(at: Place, name: &str, dead_letters: Optio
         &url,
         json!({
             "QueueUrl": url, "QueueName": name, "Arn": arn, "VisibilityTimeout": 60, "MessageRetentionPeriod": 345_600,
-            "DelaySeconds": 0, "ReceiveMessageWaitTimeSeconds": 20, "MaximumMessageSize": 262_144, "SqsManagedSseEnabled": true,
+            "DelaySeconds": 0, "ReceiveMessageWaitTimeSeconds": 20, "MaximumMessageSize": 262_144,
+            "SqsManagedSseEnabled": true,
         }),
         json!({
             "id": url, "url": url, "name": name, "visibility_timeout_seconds": 60, "message_retention_seconds": 345_600,
-            "delay_seconds": 0, "receive_wait_time_seconds": 20, "max_message_size": 262_144, "sqs_managed_sse_enabled": true,
-            "fifo_queue": false, "content_based_deduplication": false, "deduplication_scope": "", "fifo_throughput_limit": "",
-            "kms_data_key_reuse_period_seconds": 300, "kms_master_key_id": "", "name_prefix": "", "policy": "", "redrive_policy": "",
+            "delay_seconds": 0, "receive_wait_time_seconds": 20, "max_message_size": 262_144,
+            "sqs_managed_sse_enabled": true,
+            "fifo_queue": false, "content_based_deduplication": false, "deduplication_scope": "",
+            "fifo_throughput_limit": "",
+            "kms_data_key_reuse_period_seconds": 300, "kms_master_key_id": "", "name_prefix": "", "policy": "",
+            "redrive_policy": "",
             "redrive_allow_policy": "",
         }),
         tags,
     );
     if let Some(target) = dead_letters {
         // AWS gives the policy as an object; Terraform keeps its text.
-        twin.live.properties.insert("RedrivePolicy".to_owned(), json!({"maxReceiveCount": 5, "deadLetterTargetArn": target}));
+        twin.live
+            .properties
+            .insert("RedrivePolicy".to_owned(), json!({"maxReceiveCount": 5, "deadLetterTargetArn": target}));
         let text = format!(r#"{{"deadLetterTargetArn":"{target}","maxReceiveCount":5}}"#);
         twin.attributes.insert("redrive_policy".to_owned(), Value::from(text));
     }
@@ -42,15 +53,20 @@ pub(in crate::sandbox::seed) fn queue(at: Place, name: &str, dead_letters: Optio
 /// A topic.
 pub(in crate::sandbox::seed) fn topic(at: Place, name: &str, tags: &[(&str, &str)]) -> Twin {
     let arn = at.arn("sns", name);
-    let policy = format!(r#"{{"Id":"__default_policy_ID","Statement":[{{"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes","SNS:Subscribe","SNS:Publish"],"Condition":{{"StringEquals":{{"AWS:SourceOwner":"{ACCOUNT_ID}"}}}},"Effect":"Allow","Principal":{{"AWS":"*"}},"Resource":"{arn}","Sid":"__default_statement_ID"}}],"Version":"2008-10-17"}}"#);
+    let policy = format!(
+        r#"{{"Id":"__default_policy_ID","Statement":[{{"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes","SNS:Subscribe","SNS:Publish"],"Condition":{{"StringEquals":{{"AWS:SourceOwner":"{ACCOUNT_ID}"}}}},"Effect":"Allow","Principal":{{"AWS":"*"}},"Resource":"{arn}","Sid":"__default_statement_ID"}}],"Version":"2008-10-17"}}"#
+    );
     Twin::new(
         at,
         kind("aws_sns_topic", "AWS::SNS::Topic", "sns:topic"),
         arn.clone(),
         &arn,
-        json!({ "TopicArn": arn, "TopicName": name, "DisplayName": "", "FifoTopic": false, "TracingConfig": "PassThrough" }),
         json!({
-            "id": arn, "name": name, "display_name": "", "fifo_topic": false, "content_based_deduplication": false, "owner": ACCOUNT_ID,
+            "TopicArn": arn, "TopicName": name, "DisplayName": "", "FifoTopic": false, "TracingConfig": "PassThrough",
+        }),
+        json!({
+            "id": arn, "name": name, "display_name": "", "fifo_topic": false, "content_based_deduplication": false,
+            "owner": ACCOUNT_ID,
             "policy": policy, "delivery_policy": "", "kms_master_key_id": "", "name_prefix": "", "signature_version": 0,
             "tracing_config": "PassThrough", "archive_policy": "", "beginning_archive_time": "",
         }),
@@ -66,11 +82,15 @@ pub(in crate::sandbox::seed) fn subscription(at: Place, topic_arn: &str, queue_a
         part("aws_sns_topic_subscription", "AWS::SNS::Subscription"),
         arn.clone(),
         &arn,
-        json!({ "Arn": arn, "TopicArn": topic_arn, "Protocol": "sqs", "Endpoint": queue_arn, "RawMessageDelivery": true }),
         json!({
-            "id": arn, "topic_arn": topic_arn, "protocol": "sqs", "endpoint": queue_arn, "raw_message_delivery": true, "owner_id": ACCOUNT_ID,
+            "Arn": arn, "TopicArn": topic_arn, "Protocol": "sqs", "Endpoint": queue_arn, "RawMessageDelivery": true,
+        }),
+        json!({
+            "id": arn, "topic_arn": topic_arn, "protocol": "sqs", "endpoint": queue_arn, "raw_message_delivery": true,
+            "owner_id": ACCOUNT_ID,
             "pending_confirmation": false, "confirmation_was_authenticated": true, "confirmation_timeout_in_minutes": 1,
-            "endpoint_auto_confirms": false, "filter_policy": "", "filter_policy_scope": "", "delivery_policy": "", "redrive_policy": "",
+            "endpoint_auto_confirms": false, "filter_policy": "", "filter_policy_scope": "", "delivery_policy": "",
+            "redrive_policy": "",
             "replay_policy": "", "subscription_role_arn": "",
         }),
         &[],
@@ -94,7 +114,13 @@ pub(in crate::sandbox::seed) fn event_bus(at: Place, name: &str, tags: &[(&str, 
 }
 
 /// A rule on a bus.
-pub(in crate::sandbox::seed) fn event_rule(at: Place, bus: &str, name: &str, detail_type: &str, tags: &[(&str, &str)]) -> Twin {
+pub(in crate::sandbox::seed) fn event_rule(
+    at: Place,
+    bus: &str,
+    name: &str,
+    detail_type: &str,
+    tags: &[(&str, &str)],
+) -> Twin {
     let arn = at.arn("events", &format!("rule/{bus}/{name}"));
     Twin::new(
         at,
@@ -102,12 +128,15 @@ pub(in crate::sandbox::seed) fn event_rule(at: Place, bus: &str, name: &str, det
         arn.clone(),
         &arn,
         json!({
-            "Arn": arn, "Name": name, "EventBusName": bus, "State": "ENABLED", "Description": format!("Routes {detail_type}"),
+            "Arn": arn, "Name": name, "EventBusName": bus, "State": "ENABLED",
+            "Description": format!("Routes {detail_type}"),
             "EventPattern": {"source": ["shop.acme"], "detail-type": [detail_type]},
         }),
         json!({
-            "id": format!("{bus}/{name}"), "name": name, "name_prefix": "", "event_bus_name": bus, "state": "ENABLED", "is_enabled": true,
-            "description": format!("Routes {detail_type}"), "schedule_expression": "", "role_arn": "", "force_destroy": false,
+            "id": format!("{bus}/{name}"), "name": name, "name_prefix": "", "event_bus_name": bus, "state": "ENABLED",
+            "is_enabled": true,
+            "description": format!("Routes {detail_type}"), "schedule_expression": "", "role_arn": "",
+            "force_destroy": false,
             "event_pattern": format!(r#"{{"detail-type":["{detail_type}"],"source":["shop.acme"]}}"#),
         }),
         tags,
@@ -123,34 +152,50 @@ pub(in crate::sandbox::seed) fn stream(at: Place, name: &str, tags: &[(&str, &st
         arn.clone(),
         name,
         json!({
-            "Name": name, "Arn": arn, "RetentionPeriodHours": 48, "ShardCount": 4, "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+            "Name": name, "Arn": arn, "RetentionPeriodHours": 48, "ShardCount": 4,
+            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
             "StreamEncryption": {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}, "DesiredShardLevelMetrics": [],
         }),
         json!({
-            "id": arn, "name": name, "retention_period": 48, "shard_count": 4, "encryption_type": "KMS", "kms_key_id": "alias/aws/kinesis",
-            "enforce_consumer_deletion": false, "shard_level_metrics": [], "stream_mode_details": [{"stream_mode": "PROVISIONED"}],
+            "id": arn, "name": name, "retention_period": 48, "shard_count": 4, "encryption_type": "KMS",
+            "kms_key_id": "alias/aws/kinesis",
+            "enforce_consumer_deletion": false, "shard_level_metrics": [],
+            "stream_mode_details": [{"stream_mode": "PROVISIONED"}],
         }),
         tags,
     )
 }
 
 /// A workflow of one task.
-pub(in crate::sandbox::seed) fn workflow(at: Place, name: &str, role_arn: &str, function_arn: &str, tags: &[(&str, &str)]) -> Twin {
+pub(in crate::sandbox::seed) fn workflow(
+    at: Place,
+    name: &str,
+    role_arn: &str,
+    function_arn: &str,
+    tags: &[(&str, &str)],
+) -> Twin {
     let arn = at.arn("states", &format!("stateMachine:{name}"));
-    let pretty = format!("{{\n  \"StartAt\": \"Run\",\n  \"States\": {{\"Run\": {{\"Type\": \"Task\", \"Resource\": \"{function_arn}\", \"End\": true}}}}\n}}");
-    let compact = format!(r#"{{"StartAt":"Run","States":{{"Run":{{"End":true,"Resource":"{function_arn}","Type":"Task"}}}}}}"#);
+    let pretty = format!(
+        "{{\n  \"StartAt\": \"Run\",\n  \"States\": {{\"Run\": {{\"Type\": \"Task\", \"Resource\": \"{function_arn}\", \"End\": true}}}}\n}}"
+    );
+    let compact =
+        format!(r#"{{"StartAt":"Run","States":{{"Run":{{"End":true,"Resource":"{function_arn}","Type":"Task"}}}}}}"#);
     Twin::new(
         at,
         kind("aws_sfn_state_machine", "AWS::StepFunctions::StateMachine", "states:stateMachine"),
         arn.clone(),
         &arn,
         json!({
-            "Arn": arn, "Name": name, "StateMachineName": name, "RoleArn": role_arn, "StateMachineType": "STANDARD", "DefinitionString": pretty,
-            "LoggingConfiguration": {"Level": "OFF", "IncludeExecutionData": false}, "TracingConfiguration": {"Enabled": true},
+            "Arn": arn, "Name": name, "StateMachineName": name, "RoleArn": role_arn, "StateMachineType": "STANDARD",
+            "DefinitionString": pretty,
+            "LoggingConfiguration": {"Level": "OFF", "IncludeExecutionData": false},
+            "TracingConfiguration": {"Enabled": true},
         }),
         json!({
-            "id": arn, "name": name, "name_prefix": "", "role_arn": role_arn, "type": "STANDARD", "definition": compact, "status": "ACTIVE",
-            "publish": false, "creation_date": "2025-03-11T10:04:17Z", "description": "", "revision_id": "", "state_machine_version_arn": "",
+            "id": arn, "name": name, "name_prefix": "", "role_arn": role_arn, "type": "STANDARD", "definition": compact,
+            "status": "ACTIVE",
+            "publish": false, "creation_date": "2025-03-11T10:04:17Z", "description": "", "revision_id": "",
+            "state_machine_version_arn": "",
             "logging_configuration": [{"include_execution_data": false, "level": "OFF", "log_destination": ""}],
             "tracing_configuration": [{"enabled": true}],
         }),

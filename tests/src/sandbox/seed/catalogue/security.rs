@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{data::root_arn, part, kind};
+use super::{data::root_arn, kind, part};
 use crate::sandbox::seed::{
     ids,
     twin::{Place, Twin},
@@ -20,12 +20,16 @@ pub(in crate::sandbox::seed) fn key(at: Place, name: &str, tags: &[(&str, &str)]
         arn.clone(),
         &id,
         json!({
-            "KeyId": id, "Arn": arn, "Description": description, "Enabled": true, "EnableKeyRotation": true, "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": false,
-            "Origin": "AWS_KMS", "KeyPolicy": {"Version": "2012-10-17", "Id": "key-default", "Statement": [{"Sid": "Root", "Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}]},
+            "KeyId": id, "Arn": arn, "Description": description, "Enabled": true, "EnableKeyRotation": true,
+            "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": false,
+            "Origin": "AWS_KMS",
+            "KeyPolicy": {"Version": "2012-10-17", "Id": "key-default", "Statement": [{"Sid": "Root", "Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}]},
         }),
         json!({
-            "id": id, "key_id": id, "description": description, "is_enabled": true, "enable_key_rotation": true, "key_usage": "ENCRYPT_DECRYPT", "customer_master_key_spec": "SYMMETRIC_DEFAULT",
-            "multi_region": false, "rotation_period_in_days": 365, "deletion_window_in_days": 30, "bypass_policy_lockout_safety_check": false, "custom_key_store_id": "", "xks_key_id": "",
+            "id": id, "key_id": id, "description": description, "is_enabled": true, "enable_key_rotation": true,
+            "key_usage": "ENCRYPT_DECRYPT", "customer_master_key_spec": "SYMMETRIC_DEFAULT",
+            "multi_region": false, "rotation_period_in_days": 365, "deletion_window_in_days": 30,
+            "bypass_policy_lockout_safety_check": false, "custom_key_store_id": "", "xks_key_id": "",
             "policy": format!(r#"{{"Id":"key-default","Statement":[{{"Action":["kms:*"],"Effect":"Allow","Principal":{{"AWS":["{root}"]}},"Resource":["*"],"Sid":"Root"}}],"Version":"2012-10-17"}}"#),
         }),
         tags,
@@ -57,7 +61,8 @@ pub(in crate::sandbox::seed) fn secret(at: Place, name: &str, tags: &[(&str, &st
         &arn,
         json!({ "Id": arn, "Name": name, "Description": format!("Credentials of {name}") }),
         json!({
-            "id": arn, "name": name, "name_prefix": "", "description": format!("Credentials of {name}"), "kms_key_id": "", "policy": "", "recovery_window_in_days": 30,
+            "id": arn, "name": name, "name_prefix": "", "description": format!("Credentials of {name}"),
+            "kms_key_id": "", "policy": "", "recovery_window_in_days": 30,
             "force_overwrite_replica_secret": false,
         }),
         tags,
@@ -74,7 +79,8 @@ pub(in crate::sandbox::seed) fn parameter(at: Place, name: &str, value: &str, ta
         name,
         json!({ "Name": name, "Type": "String", "Value": value, "DataType": "text" }),
         json!({
-            "id": name, "name": name, "type": "String", "value": value, "insecure_value": value, "data_type": "text", "tier": "Standard", "description": "", "allowed_pattern": "", "key_id": "", "version": 2,
+            "id": name, "name": name, "type": "String", "value": value, "insecure_value": value, "data_type": "text",
+            "tier": "Standard", "description": "", "allowed_pattern": "", "key_id": "", "version": 2,
         }),
         tags,
     )
@@ -90,13 +96,17 @@ pub(in crate::sandbox::seed) fn certificate(at: Place, domain: &str, tags: &[(&s
         arn.clone(),
         &arn,
         json!({
-            "CertificateArn": arn, "DomainName": domain, "SubjectAlternativeNames": [wildcard, domain], "KeyAlgorithm": "RSA_2048", "CertificateTransparencyLoggingPreference": "ENABLED",
+            "CertificateArn": arn, "DomainName": domain, "SubjectAlternativeNames": [wildcard, domain],
+            "KeyAlgorithm": "RSA_2048", "CertificateTransparencyLoggingPreference": "ENABLED",
             "DomainValidationOptions": [{"DomainName": domain, "ValidationDomain": domain}],
         }),
         json!({
-            "id": arn, "domain_name": domain, "subject_alternative_names": [domain, wildcard], "key_algorithm": "RSA_2048", "validation_method": "DNS", "status": "ISSUED", "type": "AMAZON_ISSUED",
-            "options": [{"certificate_transparency_logging_preference": "ENABLED", "export": "DISABLED"}], "certificate_authority_arn": "", "early_renewal_duration": "", "pending_renewal": false,
-            "not_before": "2026-06-01T00:00:00Z", "not_after": "2027-06-30T23:59:59Z", "renewal_eligibility": "ELIGIBLE", "renewal_summary": [], "validation_emails": [],
+            "id": arn, "domain_name": domain, "subject_alternative_names": [domain, wildcard],
+            "key_algorithm": "RSA_2048", "validation_method": "DNS", "status": "ISSUED", "type": "AMAZON_ISSUED",
+            "options": [{"certificate_transparency_logging_preference": "ENABLED", "export": "DISABLED"}],
+            "certificate_authority_arn": "", "early_renewal_duration": "", "pending_renewal": false,
+            "not_before": "2026-06-01T00:00:00Z", "not_after": "2027-06-30T23:59:59Z",
+            "renewal_eligibility": "ELIGIBLE", "renewal_summary": [], "validation_emails": [],
         }),
         tags,
     )

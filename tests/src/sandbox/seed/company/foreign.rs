@@ -26,7 +26,10 @@ pub(in crate::sandbox::seed) fn by_hand(plan: &mut Plan) -> Vec<(&'static str, S
         ("debug queue", messaging::queue(eu, "payments-events-debug", None, &[("CreatedBy", "jonas.brandt")])),
         ("launch wizard group", network::security_group(eu, &vpc, "launch-wizard-1", 22, "0.0.0.0/0", &[])),
         ("partner secret", security::secret(eu, "acme/partner-sandbox/token", &[])),
-        ("jump box", compute::instance(us, "jumpbox-temp", "t3.large", (&subnet, &group, ""), &[("Name", "jumpbox-temp")])),
+        (
+            "jump box",
+            compute::instance(us, "jumpbox-temp", "t3.large", (&subnet, &group, ""), &[("Name", "jumpbox-temp")]),
+        ),
         ("test function", compute::function(us, "test-fn-delete-me", &role, "/aws/lambda/test-fn-delete-me", &[])),
         ("hotfix topic", messaging::topic(us, "orders-hotfix", &[])),
         ("export bucket", storage::bucket(ap, "acme-tmp-export-ap", false, &[("Purpose", "one-off")])),
@@ -43,17 +46,21 @@ pub(in crate::sandbox::seed) fn by_hand(plan: &mut Plan) -> Vec<(&'static str, S
 
 /// What AWS puts into every account.
 pub(in crate::sandbox::seed) fn aws_own(plan: &mut Plan) {
-    for (region, _, _) in REGIONS {
+    for (region, _) in REGIONS {
         let at = plan.place(region, &[]);
         let vpc = network::vpc(at, "default", "172.31.0.0/16", &[]);
-        let subnets = (0..3).map(|zone| network::subnet(at, &vpc.id(), &format!("172.31.{}.0/20", zone * 16), zone, true, &[]));
+        let subnets =
+            (0..3).map(|zone| network::subnet(at, &vpc.id(), &format!("172.31.{}.0/20", zone * 16), zone, true, &[]));
         for subnet in subnets {
             plan.exist(subnet.live);
         }
         plan.exist(network::default_network_acl(at, &vpc, &[]).live);
         let mut group = network::default_security_group(at, &vpc, &[]).live;
         group.properties.insert("SecurityGroupIngress".to_owned(), json!([{"IpProtocol": "-1", "SourceSecurityGroupId": vpc.text("default_security_group_id"), "SourceSecurityGroupOwnerId": ACCOUNT_ID, "FromPort": -1, "ToPort": -1}]));
-        group.properties.insert("SecurityGroupEgress".to_owned(), json!([{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "FromPort": -1, "ToPort": -1}]));
+        group.properties.insert(
+            "SecurityGroupEgress".to_owned(),
+            json!([{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "FromPort": -1, "ToPort": -1}]),
+        );
         plan.exist(group);
         plan.exist(vpc.live);
         plan.exist(messaging::event_bus(at, "default", &[]).live);
@@ -97,7 +104,10 @@ pub(in crate::sandbox::seed) fn cloudformation(plan: &mut Plan) {
     let baseline = vec![
         ("SecurityTopic", messaging::topic(us, "landing-zone-security", &[])),
         ("GuardRule", messaging::event_rule(us, "default", "landing-zone-guard", "landing-zone", &[])),
-        ("ForwardFunction", compute::function(us, "landing-zone-forward", &role, "/aws/lambda/landing-zone-forward", &[])),
+        (
+            "ForwardFunction",
+            compute::function(us, "landing-zone-forward", &role, "/aws/lambda/landing-zone-forward", &[]),
+        ),
         ("ForwardLogs", observability::log_group(us, "/aws/lambda/landing-zone-forward", &[])),
     ];
     stack(plan, us, "StackSet-landing-zone-baseline-7d1c44f0", baseline);

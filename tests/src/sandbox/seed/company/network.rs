@@ -11,9 +11,9 @@ use serde_json::json;
 
 const DEFAULT_TAGS: &[(&str, &str)] = &[("ManagedBy", "terraform"), ("Repository", "acme/network")];
 
-/// The regions that acme works in, each with the short name of its network and its address block.
-pub(in crate::sandbox::seed) const REGIONS: [(&str, &str, u8); 3] =
-    [("eu-central-1", "acme-eu", 20), ("us-east-1", "acme-us", 30), ("ap-southeast-2", "acme-ap", 40)];
+/// The regions that acme works in, each with the short name of its network.
+pub(in crate::sandbox::seed) const REGIONS: [(&str, &str); 3] =
+    [("eu-central-1", "acme-eu"), ("us-east-1", "acme-us"), ("ap-southeast-2", "acme-ap")];
 
 /// One region's network, as what stands in it needs it.
 #[derive(Debug)]
@@ -44,12 +44,20 @@ pub(in crate::sandbox::seed) fn build(plan: &mut Plan) -> Ground {
         plan,
         &root,
         "flow_logs",
-        &Role { inline: &[("write-logs", people::WRITE_LOGS)], ..Role::service("/network/", "acme-flow-logs", "vpc-flow-logs.amazonaws.com") },
+        &Role {
+            inline: &[("write-logs", people::WRITE_LOGS)],
+            ..Role::service("/network/", "acme-flow-logs", "vpc-flow-logs.amazonaws.com")
+        },
     );
-    let nets: Vec<Net> = REGIONS.into_iter().map(|(region, name, block)| net(plan, region, name, block, &flow_role)).collect();
+    let nets: Vec<Net> = REGIONS.into_iter().map(|(region, name)| net(plan, region, name, &flow_role)).collect();
     let home = plan.place("eu-central-1", DEFAULT_TAGS);
     let zone = plan.add(&root, "public", Key::None, edge::zone(home, "acme.example", &[("Name", "acme.example")]));
-    plan.add(&root, "internal", Key::None, edge::zone(home, "internal.acme.example", &[("Name", "internal.acme.example")]));
+    plan.add(
+        &root,
+        "internal",
+        Key::None,
+        edge::zone(home, "internal.acme.example", &[("Name", "internal.acme.example")]),
+    );
     for name in ["status", "docs", "careers"] {
         let record = edge::record(home, &zone, &format!("{name}.acme.example"), "acme-pages.example.net");
         plan.add(&root, "pages", Key::Each(name.to_owned()), record);
@@ -60,7 +68,12 @@ pub(in crate::sandbox::seed) fn build(plan: &mut Plan) -> Ground {
 
 fn audit(plan: &mut Plan, root: &Scope, home: Place, key: &Twin) {
     for (name, bucket) in [("state", STATE_BUCKET), ("audit", "acme-audit-logs"), ("access", "acme-access-logs")] {
-        plan.add(root, name, Key::None, storage::bucket(home, bucket, true, &[("Name", bucket), ("DataClass", "internal")]));
+        plan.add(
+            root,
+            name,
+            Key::None,
+            storage::bucket(home, bucket, true, &[("Name", bucket), ("DataClass", "internal")]),
+        );
         for (kind, attributes) in storage::bucket_settings(home, bucket) {
             plan.declare_only(root, kind, name, Key::None, attributes);
         }
@@ -70,9 +83,10 @@ fn audit(plan: &mut Plan, root: &Scope, home: Place, key: &Twin) {
     plan.add(root, "this", Key::None, trail);
 }
 
-fn net(plan: &mut Plan, region: &'static str, name: &'static str, block: u8, flow_role: &str) -> Net {
+fn net(plan: &mut Plan, region: &'static str, name: &'static str, flow_role: &str) -> Net {
     let at = plan.place(region, DEFAULT_TAGS);
     let scope = Scope::module(State::Network, format!("module.vpc[\"{region}\"]"), region);
+    let block = at.block();
     let cidr = format!("10.{block}.0.0/16");
     let named = |part: &str| format!("{name}-{part}");
     let vpc_tags = [("Name", name), ("CostCentre", "4100")];
@@ -95,7 +109,8 @@ fn net(plan: &mut Plan, region: &'static str, name: &'static str, block: u8, flo
         }
         subnets.push((tier, ids));
     }
-    let address = plan.add(&scope, "nat", Key::Count(0), network::address(at, &named("nat"), &[("Name", &named("nat"))]));
+    let address =
+        plan.add(&scope, "nat", Key::Count(0), network::address(at, &named("nat"), &[("Name", &named("nat"))]));
     let nat = network::nat_gateway(at, &id, &subnets[0].1[0], &address, &[("Name", name)]);
     let nat = plan.add(&scope, "this", Key::Count(0), nat);
     let mut tables = Vec::new();
@@ -103,8 +118,18 @@ fn net(plan: &mut Plan, region: &'static str, name: &'static str, block: u8, flo
         let table = network::route_table(at, &id, tier, &[("Name", &named(tier))]);
         let table = plan.add(&scope, tier, Key::Count(0), table).id();
         match *tier {
-            "public" => plan.add(&scope, "public_internet_gateway", Key::Count(0), network::default_route(at, &table, ("gateway_id", "GatewayId", &gateway.id()))),
-            "private" => plan.add(&scope, "private_nat_gateway", Key::Count(0), network::default_route(at, &table, ("nat_gateway_id", "NatGatewayId", &nat.id()))),
+            "public" => plan.add(
+                &scope,
+                "public_internet_gateway",
+                Key::Count(0),
+                network::default_route(at, &table, ("gateway_id", "GatewayId", &gateway.id())),
+            ),
+            "private" => plan.add(
+                &scope,
+                "private_nat_gateway",
+                Key::Count(0),
+                network::default_route(at, &table, ("nat_gateway_id", "NatGatewayId", &nat.id())),
+            ),
             _ => nat.clone(),
         };
         for (index, subnet) in ids.iter().enumerate() {
@@ -117,11 +142,24 @@ fn net(plan: &mut Plan, region: &'static str, name: &'static str, block: u8, flo
         plan.add(&scope, service, Key::None, endpoint);
     }
     let offices = [("198.51.100.0/24", "Hamburg"), ("203.0.113.64/26", "Sydney"), ("192.0.2.128/25", "Boston")];
-    plan.add(&scope, "offices", Key::None, network::prefix_list(at, &named("offices"), &offices, &[("Name", &named("offices"))]));
-    let group = plan.add(&scope, "flow", Key::None, observability::log_group(at, &format!("/acme/vpc/{name}/flow"), &[("Name", &named("flow"))]));
+    plan.add(
+        &scope,
+        "offices",
+        Key::None,
+        network::prefix_list(at, &named("offices"), &offices, &[("Name", &named("offices"))]),
+    );
+    let group = plan.add(
+        &scope,
+        "flow",
+        Key::None,
+        observability::log_group(at, &format!("/acme/vpc/{name}/flow"), &[("Name", &named("flow"))]),
+    );
     plan.add(&scope, "this", Key::Count(0), network::flow_log(at, &id, &group.arn(), flow_role, &[("Name", name)]));
     let database = subnets[2].1.clone();
-    let groups = (data::subnet_group(at, name, &id, &database, &[("Name", name)]), data::cache_subnet_group(at, name, &id, &database, &[("Name", name)]));
+    let groups = (
+        data::subnet_group(at, name, &id, &database, &[("Name", name)]),
+        data::cache_subnet_group(at, name, &id, &database, &[("Name", name)]),
+    );
     let db_subnet_group = plan.add(&scope, "database", Key::Count(0), groups.0).id();
     let cache_subnet_group = plan.add(&scope, "cache", Key::Count(0), groups.1).id();
     let key = plan.add(&scope, "data", Key::None, security::key(at, &named("data"), &[("Name", &named("data"))]));

@@ -33,7 +33,9 @@ pub(in crate::sandbox::seed) struct Role<'a> {
 impl<'a> Role<'a> {
     /// A role for an AWS service, without any grant.
     pub(in crate::sandbox::seed) fn service(path: &'a str, name: &'a str, service: &str) -> Self {
-        let trust = format!(r#"{{"Statement":[{{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{{"Service":"{service}"}}}}],"Version":"2012-10-17"}}"#);
+        let trust = format!(
+            r#"{{"Statement":[{{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{{"Service":"{service}"}}}}],"Version":"2012-10-17"}}"#
+        );
         Self { path, name, trust, attached: &[], inline: &[], boundary: None }
     }
 
@@ -48,9 +50,12 @@ pub(in crate::sandbox::seed) fn role(plan: &mut Plan, scope: &Scope, label: &str
     let arn = exist(plan, role);
     let inline: Vec<Value> = role.inline.iter().map(|(name, policy)| json!({"name": name, "policy": policy})).collect();
     let attributes = json!({
-        "id": role.name, "arn": arn, "name": role.name, "name_prefix": "", "path": role.path, "unique_id": ids::unique("AROA", role.name, 21), "create_date": "2025-03-04T09:11:20Z",
-        "assume_role_policy": role.trust, "description": "", "force_detach_policies": false, "max_session_duration": 3600, "permissions_boundary": role.boundary.unwrap_or_default(),
-        "managed_policy_arns": role.attached, "inline_policy": inline, "tags": {"Name": role.name}, "tags_all": {"Name": role.name, "ManagedBy": "terraform"},
+        "id": role.name, "arn": arn, "name": role.name, "name_prefix": "", "path": role.path,
+        "unique_id": ids::unique("AROA", role.name, 21), "create_date": "2025-03-04T09:11:20Z",
+        "assume_role_policy": role.trust, "description": "", "force_detach_policies": false,
+        "max_session_duration": 3600, "permissions_boundary": role.boundary.unwrap_or_default(),
+        "managed_policy_arns": role.attached, "inline_policy": inline, "tags": {"Name": role.name},
+        "tags_all": {"Name": role.name, "ManagedBy": "terraform"},
     });
     plan.declare_only(scope, "aws_iam_role", label, Key::None, attributes);
     for (index, policy) in role.attached.iter().enumerate() {
@@ -91,7 +96,13 @@ pub(in crate::sandbox::seed) fn exist(plan: &mut Plan, role: &Role<'_>) -> Strin
 }
 
 /// Adds a managed policy and gives its ARN.
-pub(in crate::sandbox::seed) fn policy(plan: &mut Plan, scope: &Scope, label: &str, name: &str, document: &str) -> String {
+pub(in crate::sandbox::seed) fn policy(
+    plan: &mut Plan,
+    scope: &Scope,
+    label: &str,
+    name: &str,
+    document: &str,
+) -> String {
     let arn = format!("arn:aws:iam::{ACCOUNT_ID}:policy/{name}");
     let created = plan.now - Duration::days(610);
     let version = PolicyVersion { id: "v1".to_owned(), document: reformatted(document), is_default: true, created };
@@ -108,7 +119,8 @@ pub(in crate::sandbox::seed) fn policy(plan: &mut Plan, scope: &Scope, label: &s
     };
     plan.iam.policies.insert(arn.clone(), live);
     let attributes = json!({
-        "id": arn, "arn": arn, "name": name, "name_prefix": "", "path": "/", "policy": document, "policy_id": ids::unique("ANPA", name, 21), "description": "", "attachment_count": 2,
+        "id": arn, "arn": arn, "name": name, "name_prefix": "", "path": "/", "policy": document,
+        "policy_id": ids::unique("ANPA", name, 21), "description": "", "attachment_count": 2,
         "tags": {"Name": name}, "tags_all": {"Name": name, "ManagedBy": "terraform"},
     });
     plan.declare_only(scope, "aws_iam_policy", label, Key::None, attributes);
@@ -128,7 +140,8 @@ pub(in crate::sandbox::seed) fn instance_profile(plan: &mut Plan, scope: &Scope,
     };
     plan.iam.instance_profiles.insert(name.to_owned(), live);
     let attributes = json!({
-        "id": name, "arn": arn, "name": name, "name_prefix": "", "path": "/", "role": name, "unique_id": ids::unique("AIPA", name, 21), "create_date": "2025-04-02T14:20:09Z",
+        "id": name, "arn": arn, "name": name, "name_prefix": "", "path": "/", "role": name,
+        "unique_id": ids::unique("AIPA", name, 21), "create_date": "2025-04-02T14:20:09Z",
         "tags": null, "tags_all": {},
     });
     plan.declare_only(scope, "aws_iam_instance_profile", label, Key::None, attributes);
@@ -160,15 +173,32 @@ pub(in crate::sandbox::seed) fn build(plan: &mut Plan) {
     }
     // Exclusive for its group, unlike the memberships above.
     let label = "auditors";
-    plan.declare_only(&root, "aws_iam_group_membership", label, Key::None, json!({"id": label, "name": label, "group": label, "users": ["mei.tan"]}));
+    plan.declare_only(
+        &root,
+        "aws_iam_group_membership",
+        label,
+        Key::None,
+        json!({"id": label, "name": label, "group": label, "users": ["mei.tan"]}),
+    );
     if let Some(user) = plan.iam.users.get_mut("mei.tan") {
         user.groups.insert(label.to_owned());
     }
-    let boundary = policy(plan, &root, "deploy_boundary", "acme-deploy-boundary", r#"{"Statement":[{"Effect":"Allow","NotAction":["iam:*","organizations:*"],"Resource":"*"}],"Version":"2012-10-17"}"#);
+    let boundary = policy(
+        plan,
+        &root,
+        "deploy_boundary",
+        "acme-deploy-boundary",
+        r#"{"Statement":[{"Effect":"Allow","NotAction":["iam:*","organizations:*"],"Resource":"*"}],"Version":"2012-10-17"}"#,
+    );
     let deploy = Role {
-        trust: format!(r#"{{"Statement":[{{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT_ID}:user/machines/ci-deployer"}}}}],"Version":"2012-10-17"}}"#),
+        trust: format!(
+            r#"{{"Statement":[{{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT_ID}:user/machines/ci-deployer"}}}}],"Version":"2012-10-17"}}"#
+        ),
         attached: &["arn:aws:iam::aws:policy/PowerUserAccess"],
-        inline: &[("pass-roles", r#"{"Statement":[{"Action":"iam:PassRole","Effect":"Allow","Resource":"arn:aws:iam::482915637204:role/services/*"}],"Version":"2012-10-17"}"#)],
+        inline: &[(
+            "pass-roles",
+            r#"{"Statement":[{"Action":"iam:PassRole","Effect":"Allow","Resource":"arn:aws:iam::482915637204:role/services/*"}],"Version":"2012-10-17"}"#,
+        )],
         boundary: Some(&boundary),
         ..Role::service("/platform/", "acme-deploy", "")
     };
@@ -187,11 +217,18 @@ fn group(plan: &mut Plan, scope: &Scope, name: &str, attached: &[&str]) {
         grants: grants(attached, &[]),
     };
     plan.iam.groups.insert(name.to_owned(), live);
-    let attributes = json!({"id": name, "arn": arn, "name": name, "path": "/", "unique_id": ids::unique("AGPA", name, 21)});
+    let attributes =
+        json!({"id": name, "arn": arn, "name": name, "path": "/", "unique_id": ids::unique("AGPA", name, 21)});
     plan.declare_only(scope, "aws_iam_group", "this", Key::Each(name.to_owned()), attributes);
     for (index, policy) in attached.iter().enumerate() {
         let attributes = json!({"id": format!("{name}-20250304091120{index:02}"), "group": name, "policy_arn": policy});
-        plan.declare_only(scope, "aws_iam_group_policy_attachment", "this", Key::Each(format!("{name}/{index}")), attributes);
+        plan.declare_only(
+            scope,
+            "aws_iam_group_policy_attachment",
+            "this",
+            Key::Each(format!("{name}/{index}")),
+            attributes,
+        );
     }
 }
 
@@ -199,22 +236,36 @@ fn user(plan: &mut Plan, scope: &Scope, path: &str, name: &str, groups: &[&str],
     let arn = user_exists(plan, path, name, groups, attached);
     let key = Key::Each(name.to_owned());
     let attributes = json!({
-        "id": name, "arn": arn, "name": name, "path": path, "unique_id": ids::unique("AIDA", name, 21), "force_destroy": false, "permissions_boundary": "",
+        "id": name, "arn": arn, "name": name, "path": path, "unique_id": ids::unique("AIDA", name, 21),
+        "force_destroy": false, "permissions_boundary": "",
         "tags": {"Name": name}, "tags_all": {"Name": name, "ManagedBy": "terraform"},
     });
     plan.declare_only(scope, "aws_iam_user", "this", key.clone(), attributes);
     if !groups.is_empty() {
-        let attributes = json!({"id": format!("terraform-20250304{}", ids::number(name, 999_999)), "user": name, "groups": groups});
+        let attributes =
+            json!({"id": format!("terraform-20250304{}", ids::number(name, 999_999)), "user": name, "groups": groups});
         plan.declare_only(scope, "aws_iam_user_group_membership", "this", key, attributes);
     }
     for (index, policy) in attached.iter().enumerate() {
         let attributes = json!({"id": format!("{name}-20250304091121{index:02}"), "user": name, "policy_arn": policy});
-        plan.declare_only(scope, "aws_iam_user_policy_attachment", "this", Key::Each(format!("{name}/{index}")), attributes);
+        plan.declare_only(
+            scope,
+            "aws_iam_user_policy_attachment",
+            "this",
+            Key::Each(format!("{name}/{index}")),
+            attributes,
+        );
     }
 }
 
 /// Makes a user that no state declares, and gives the ARN.
-pub(in crate::sandbox::seed) fn user_exists(plan: &mut Plan, path: &str, name: &str, groups: &[&str], attached: &[&str]) -> String {
+pub(in crate::sandbox::seed) fn user_exists(
+    plan: &mut Plan,
+    path: &str,
+    name: &str,
+    groups: &[&str],
+    attached: &[&str],
+) -> String {
     let arn = format!("arn:aws:iam::{ACCOUNT_ID}:user{path}{name}");
     let live = User {
         name: name.to_owned(),
@@ -239,7 +290,11 @@ fn aws_own(plan: &mut Plan) {
         ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy"),
         ("rds.amazonaws.com", "AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy"),
         ("elasticache.amazonaws.com", "AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy"),
-        ("resource-explorer-2.amazonaws.com", "AWSServiceRoleForResourceExplorer", "AWSResourceExplorerServiceRolePolicy"),
+        (
+            "resource-explorer-2.amazonaws.com",
+            "AWSServiceRoleForResourceExplorer",
+            "AWSResourceExplorerServiceRolePolicy",
+        ),
         ("support.amazonaws.com", "AWSServiceRoleForSupport", "AWSSupportServiceRolePolicy"),
         ("trustedadvisor.amazonaws.com", "AWSServiceRoleForTrustedAdvisor", "AWSTrustedAdvisorServiceRolePolicy"),
     ];
@@ -250,9 +305,15 @@ fn aws_own(plan: &mut Plan) {
     }
     for (set, policy) in [("AdministratorAccess", "AdministratorAccess"), ("EngineerReadOnly", "ReadOnlyAccess")] {
         let name = format!("AWSReservedSSO_{set}_{}", ids::hex(set, 16));
-        let trust = format!(r#"{{"Statement":[{{"Action":["sts:AssumeRoleWithSAML","sts:TagSession"],"Condition":{{"StringEquals":{{"SAML:aud":"https://signin.aws.amazon.com/saml"}}}},"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::{ACCOUNT_ID}:saml-provider/AWSSSO_2f6c1b7d8e9a0b3c_DO_NOT_DELETE"}}}}],"Version":"2012-10-17"}}"#);
+        let trust = format!(
+            r#"{{"Statement":[{{"Action":["sts:AssumeRoleWithSAML","sts:TagSession"],"Condition":{{"StringEquals":{{"SAML:aud":"https://signin.aws.amazon.com/saml"}}}},"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::{ACCOUNT_ID}:saml-provider/AWSSSO_2f6c1b7d8e9a0b3c_DO_NOT_DELETE"}}}}],"Version":"2012-10-17"}}"#
+        );
         let policy = format!("{AWS_POLICY}/{policy}");
-        let role = Role { trust, attached: &[&policy], ..Role::service("/aws-reserved/sso.amazonaws.com/eu-central-1/", &name, "") };
+        let role = Role {
+            trust,
+            attached: &[&policy],
+            ..Role::service("/aws-reserved/sso.amazonaws.com/eu-central-1/", &name, "")
+        };
         exist(plan, &role);
     }
 }

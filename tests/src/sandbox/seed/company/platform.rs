@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::{network::{Ground, Net}, people::{self, Role}};
+use super::{
+    network::{Ground, Net},
+    people::{self, Role},
+};
 use crate::sandbox::seed::{
     catalogue::{compute, containers, data, edge, messaging, network, observability, security, storage},
     ids,
@@ -31,7 +34,10 @@ pub(in crate::sandbox::seed) fn build(plan: &mut Plan, ground: &Ground) -> Vec<P
     };
     let execution_role = people::role(plan, &root, "ecs_task_execution", &execution);
     let bastion = Role {
-        attached: &["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore", "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"],
+        attached: &[
+            "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
+            "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy",
+        ],
         ..Role::service("/platform/", "acme-bastion", "ec2.amazonaws.com")
     };
     people::role(plan, &root, "bastion", &bastion);
@@ -51,39 +57,98 @@ fn region(plan: &mut Plan, net: &Net, execution_role: &str) -> Platform {
     let name = net.name;
     let named = |part: &str| format!("{name}-{part}");
     let cluster = plan.add(&scope, "this", Key::None, containers::cluster(at, name, &[("Name", name)]));
-    let edge_group = plan.add(&scope, "edge", Key::None, network::security_group(at, &net.vpc, &named("edge"), 443, "0.0.0.0/0", &[("Name", &named("edge"))]));
+    let edge_group = plan.add(
+        &scope,
+        "edge",
+        Key::None,
+        network::security_group(at, &net.vpc, &named("edge"), 443, "0.0.0.0/0", &[("Name", &named("edge"))]),
+    );
     plan.add(&scope, "edge", Key::None, network::ingress_rule(at, &edge_group.id(), 443, "0.0.0.0/0", &[]));
     plan.add(&scope, "edge", Key::None, network::egress_rule(at, &edge_group.id(), &[]));
     let balancer = containers::load_balancer(at, name, &net.vpc, &net.public, &edge_group.id(), &[("Name", name)]);
     let balancer = plan.add(&scope, "this", Key::None, balancer);
-    let certificate = plan.add(&scope, "this", Key::None, security::certificate(at, "acme.example", &[("Name", "acme.example")]));
+    let certificate =
+        plan.add(&scope, "this", Key::None, security::certificate(at, "acme.example", &[("Name", "acme.example")]));
     plan.add(&scope, "https", Key::None, containers::listener(at, &balancer, &certificate.arn(), &[]));
-    let alarms = plan.add(&scope, "alarms", Key::None, messaging::topic(at, &named("alarms"), &[("Name", &named("alarms"))])).arn();
-    let bus = plan.add(&scope, "domain", Key::None, messaging::event_bus(at, "acme-domain", &[("Name", "acme-domain")])).id();
-    let data_group = plan.add(&scope, "data", Key::None, network::security_group(at, &net.vpc, &named("data"), 5432, &net.cidr, &[("Name", &named("data"))]));
+    let alarms = plan
+        .add(&scope, "alarms", Key::None, messaging::topic(at, &named("alarms"), &[("Name", &named("alarms"))]))
+        .arn();
+    let bus =
+        plan.add(&scope, "domain", Key::None, messaging::event_bus(at, "acme-domain", &[("Name", "acme-domain")])).id();
+    let data_group = plan.add(
+        &scope,
+        "data",
+        Key::None,
+        network::security_group(at, &net.vpc, &named("data"), 5432, &net.cidr, &[("Name", &named("data"))]),
+    );
     plan.add(&scope, "data", Key::None, network::ingress_rule(at, &data_group.id(), 5432, &net.cidr, &[]));
     plan.add(&scope, "data", Key::None, network::egress_rule(at, &data_group.id(), &[]));
-    let parameters = plan.add(&scope, "postgres16", Key::None, data::parameter_group(at, &named("postgres16"), &[("Name", &named("postgres16"))])).id();
+    let parameters = plan
+        .add(
+            &scope,
+            "postgres16",
+            Key::None,
+            data::parameter_group(at, &named("postgres16"), &[("Name", &named("postgres16"))]),
+        )
+        .id();
     let key_arn = net.key.arn();
-    let under = data::Under { subnet_group: &net.db_subnet_group, parameter_group: &parameters, security_group: &data_group.id(), key_arn: &key_arn };
+    let under = data::Under {
+        subnet_group: &net.db_subnet_group,
+        parameter_group: &parameters,
+        security_group: &data_group.id(),
+        key_arn: &key_arn,
+    };
     for service in ["accounts", "orders", "payments"] {
-        let database = data::database(at, &named(service), service, &under, &[("Name", &named(service)), ("Service", service)]);
+        let database =
+            data::database(at, &named(service), service, &under, &[("Name", &named(service)), ("Service", service)]);
         plan.add(&scope, "this", Key::Each(service.to_owned()), database);
     }
-    let cache = data::cache(at, &named("sessions"), &net.cache_subnet_group, &data_group.id(), &[("Name", &named("sessions"))]);
+    let cache =
+        data::cache(at, &named("sessions"), &net.cache_subnet_group, &data_group.id(), &[("Name", &named("sessions"))]);
     plan.add(&scope, "sessions", Key::None, cache);
     plan.add(&scope, "clicks", Key::None, messaging::stream(at, &named("clicks"), &[("Name", &named("clicks"))]));
-    plan.add(&scope, "shared", Key::None, storage::file_system(at, &named("shared"), &key_arn, &[("Name", &named("shared"))]));
+    plan.add(
+        &scope,
+        "shared",
+        Key::None,
+        storage::file_system(at, &named("shared"), &key_arn, &[("Name", &named("shared"))]),
+    );
     plan.add(&scope, "this", Key::None, data::backup_vault(at, name, &key_arn, &[("Name", name)]));
     plan.add(&scope, "operations", Key::None, compute::key_pair(at, "acme-operations", &[("Name", "acme-operations")]));
     let assets = format!("acme-assets-{}", net.region);
-    plan.add(&scope, "assets", Key::None, storage::bucket(at, &assets, true, &[("Name", &assets), ("DataClass", "public")]));
+    plan.add(
+        &scope,
+        "assets",
+        Key::None,
+        storage::bucket(at, &assets, true, &[("Name", &assets), ("DataClass", "public")]),
+    );
     for (kind, attributes) in storage::bucket_settings(at, &assets) {
         plan.declare_only(&scope, kind, "assets", Key::None, attributes);
     }
-    plan.add(&scope, "bastion", Key::None, compute::instance(at, "bastion", "t4g.small", (&net.private[0], &edge_group.id(), "acme-bastion"), &[("Name", &named("bastion")), ("Service", "operations")]));
-    let template = plan.add(&scope, "batch", Key::None, compute::launch_template(at, &named("batch"), &[("Name", &named("batch"))]));
-    plan.add(&scope, "batch", Key::None, compute::scaling_group(at, &named("batch"), &template, &net.private, &[("Name", &named("batch"))]));
+    plan.add(
+        &scope,
+        "bastion",
+        Key::None,
+        compute::instance(
+            at,
+            "bastion",
+            "t4g.small",
+            (&net.private[0], &edge_group.id(), "acme-bastion"),
+            &[("Name", &named("bastion")), ("Service", "operations")],
+        ),
+    );
+    let template = plan.add(
+        &scope,
+        "batch",
+        Key::None,
+        compute::launch_template(at, &named("batch"), &[("Name", &named("batch"))]),
+    );
+    plan.add(
+        &scope,
+        "batch",
+        Key::None,
+        compute::scaling_group(at, &named("batch"), &template, &net.private, &[("Name", &named("batch"))]),
+    );
     plan.add(&scope, "batch", Key::None, compute::volume(at, &named("batch"), 500, &[("Name", &named("batch"))]));
     Platform { cluster, alarms, bus, execution_role: execution_role.to_owned() }
 }
@@ -110,7 +175,13 @@ fn leftovers(plan: &mut Plan, ground: &Ground) {
     let at = plan.place(net.region, DEFAULT_TAGS);
     let root = Scope::root(State::App);
     let group = ids::resource("sg", &format!("{}/{}-edge", net.vpc, net.name));
-    let worker = compute::instance(at, "report-worker", "m7g.large", (&net.private[1], &group, "acme-bastion"), &[("Name", "report-worker"), ("Service", "reports")]);
+    let worker = compute::instance(
+        at,
+        "report-worker",
+        "m7g.large",
+        (&net.private[1], &group, "acme-bastion"),
+        &[("Name", "report-worker"), ("Service", "reports")],
+    );
     plan.exist(worker.live.clone());
     plan.declare(&root, "report_worker", Key::None, &worker).life = Life::Tainted;
     let (old, new) = ("reports-20260911", "reports-20261102");
@@ -123,5 +194,10 @@ fn leftovers(plan: &mut Plan, ground: &Ground) {
 
 fn observability_of_reports(plan: &mut Plan, root: &Scope) {
     let at = plan.place("eu-central-1", DEFAULT_TAGS);
-    plan.add(root, "reports", Key::None, observability::log_group(at, "/acme/reports", &[("Name", "reports"), ("Service", "reports")]));
+    plan.add(
+        root,
+        "reports",
+        Key::None,
+        observability::log_group(at, "/acme/reports", &[("Name", "reports"), ("Service", "reports")]),
+    );
 }

@@ -45,7 +45,9 @@ fn roles(plan: &mut Plan, service: &str) -> (String, String) {
         &scope,
         "data",
         &format!("acme-{service}-data"),
-        &format!(r#"{{"Statement":[{{"Action":["dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query","dynamodb:UpdateItem"],"Effect":"Allow","Resource":"arn:aws:dynamodb:*:{ACCOUNT_ID}:table/{service}"}},{{"Action":["sqs:DeleteMessage","sqs:ReceiveMessage","sqs:SendMessage"],"Effect":"Allow","Resource":"arn:aws:sqs:*:{ACCOUNT_ID}:{service}-*"}}],"Version":"2012-10-17"}}"#),
+        &format!(
+            r#"{{"Statement":[{{"Action":["dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query","dynamodb:UpdateItem"],"Effect":"Allow","Resource":"arn:aws:dynamodb:*:{ACCOUNT_ID}:table/{service}"}},{{"Action":["sqs:DeleteMessage","sqs:ReceiveMessage","sqs:SendMessage"],"Effect":"Allow","Resource":"arn:aws:sqs:*:{ACCOUNT_ID}:{service}-*"}}],"Version":"2012-10-17"}}"#
+        ),
     );
     let function_name = format!("{service}-lambda");
     let function = Role {
@@ -64,7 +66,8 @@ fn service(plan: &mut Plan, name: &str, hash_key: &str, roles: &(String, String)
     let named = |part: &str| format!("{name}-{part}");
 
     let letters = plan.add(&scope, "dlq", Key::None, messaging::queue(at, &named("events-dlq"), None, &tags));
-    let queue = plan.add(&scope, "events", Key::None, messaging::queue(at, &named("events"), Some(&letters.arn()), &tags));
+    let queue =
+        plan.add(&scope, "events", Key::None, messaging::queue(at, &named("events"), Some(&letters.arn()), &tags));
     let topic = plan.add(&scope, "this", Key::None, messaging::topic(at, name, &tags));
     plan.add(&scope, "events", Key::None, messaging::subscription(at, &topic.arn(), &queue.arn()));
     plan.add(&scope, "this", Key::None, messaging::event_rule(at, &platform.bus, name, &named("changed"), &tags));
@@ -87,22 +90,57 @@ fn service(plan: &mut Plan, name: &str, hash_key: &str, roles: &(String, String)
         plan.add(&scope, "events", Key::None, compute::event_source_mapping(at, &queue.arn(), worker, &tags));
         plan.add(&scope, "topic", Key::None, compute::permission(at, worker, &topic.arn()));
         if matches!(name, "checkout" | "orders") {
-            plan.add(&scope, "this", Key::None, messaging::workflow(at, &named("saga"), &roles.0, &worker.arn(), &tags));
+            plan.add(
+                &scope,
+                "this",
+                Key::None,
+                messaging::workflow(at, &named("saga"), &roles.0, &worker.arn(), &tags),
+            );
         }
     }
-    let group = plan.add(&scope, "task", Key::None, network::security_group(at, &net.vpc, &named("task"), 8080, &net.cidr, &tags)).id();
+    let group = plan
+        .add(&scope, "task", Key::None, network::security_group(at, &net.vpc, &named("task"), 8080, &net.cidr, &tags))
+        .id();
     plan.add(&scope, "task", Key::None, network::ingress_rule(at, &group, 8080, &net.cidr, &tags));
     plan.add(&scope, "task", Key::None, network::egress_rule(at, &group, &tags));
     let repository = plan.add(&scope, "this", Key::None, containers::repository(at, &format!("acme/{name}"), &tags));
     plan.add(&scope, "task", Key::None, observability::log_group(at, &format!("/acme/ecs/{name}"), &tags));
-    let task = containers::task_definition(at, name, &repository.text("repository_url"), (&platform.execution_role, &roles.1), &tags);
+    let task = containers::task_definition(
+        at,
+        name,
+        &repository.text("repository_url"),
+        (&platform.execution_role, &roles.1),
+        &tags,
+    );
     let task = plan.add(&scope, "this", Key::None, task);
     let target_group = plan.add(&scope, "this", Key::None, containers::target_group(at, name, &net.vpc, &tags));
-    let behind = containers::Behind { cluster: &platform.cluster, task: &task, target_group: &target_group, subnets: &net.private, group: &group };
+    let behind = containers::Behind {
+        cluster: &platform.cluster,
+        task: &task,
+        target_group: &target_group,
+        subnets: &net.private,
+        group: &group,
+    };
     plan.add(&scope, "this", Key::None, containers::service(at, name, &behind, &tags));
     let watches = [
-        (named("events-dlq-depth"), observability::Watch { namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimension: ("QueueName", &letters.text("name")), threshold: 1 }),
-        (named("api-errors"), observability::Watch { namespace: "AWS/Lambda", metric: "Errors", dimension: ("FunctionName", &named("api")), threshold: 5 }),
+        (
+            named("events-dlq-depth"),
+            observability::Watch {
+                namespace: "AWS/SQS",
+                metric: "ApproximateNumberOfMessagesVisible",
+                dimension: ("QueueName", &letters.text("name")),
+                threshold: 1,
+            },
+        ),
+        (
+            named("api-errors"),
+            observability::Watch {
+                namespace: "AWS/Lambda",
+                metric: "Errors",
+                dimension: ("FunctionName", &named("api")),
+                threshold: 5,
+            },
+        ),
     ];
     for (index, (alarm, watch)) in watches.iter().enumerate() {
         plan.add(&scope, "this", Key::Count(index), observability::alarm(at, alarm, watch, &platform.alarms, &tags));
