@@ -2,7 +2,7 @@
 //! environment (`DRIFTWISE_AGENT__SCAN__REGION=eu-west-1`), then the command line, each overriding the one before.
 //!
 //! To add a setting: a documented field with a default, a line in `driftwise-agent.example.toml` (a test compares), and a
-//! check in [`Config::faults`] where not every value is allowed.
+//! check in `Config::faults` where not every value is allowed.
 
 use std::path::{Path, PathBuf};
 

@@ -126,7 +126,7 @@ impl Inner {
             )
         })?;
         tracing::info!(role.arn = %self.role, session.name = name, "role assumed");
-        let expiry = SystemTime::try_from(*session.expiration()).ok();
+        let expiry: Option<SystemTime> = (*session.expiration()).try_into().ok();
         Ok(Credentials::new(
             session.access_key_id(),
             session.secret_access_key(),
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_session_that_ends_soon_is_renewed() {
-        let now = SystemTime::UNIX_EPOCH;
+        let now = std::time::UNIX_EPOCH;
         let moment = now + REFRESH_BEFORE;
         assert!(outlives(Some(moment + Duration::from_secs(1)), moment));
         assert!(!outlives(Some(moment), moment));

@@ -1,6 +1,6 @@
 //! Runs the agent as a child process, against a stub issuer of canned answers on a loopback port.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -10,11 +10,14 @@ use std::sync::{Arc, Mutex};
 /// What the stub was asked: method, path and body.
 pub(crate) type Asked = (String, String, String);
 
-/// An issuer that gives canned answers, in order, per path; the last one again and again.
+/// Whole HTTP answers by path.
+type Answers = Arc<Mutex<HashMap<String, String>>>;
+
+/// An issuer that gives one canned answer per path.
 pub(crate) struct StubIssuer {
     /// Its URL.
     pub(crate) url: String,
-    answers: Arc<Mutex<Vec<(String, VecDeque<String>)>>>,
+    answers: Answers,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -40,9 +43,7 @@ impl StubIssuer {
             "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
             body.len()
         );
-        let mut answers = self.answers.lock().unwrap();
-        answers.retain(|(known, _)| known != path);
-        answers.push((path.to_owned(), VecDeque::from([text])));
+        self.answers.lock().unwrap().insert(path.to_owned(), text);
     }
 
     /// The agent's own record, as the issuer would give it.
@@ -61,7 +62,7 @@ impl StubIssuer {
     }
 }
 
-fn serve(mut stream: TcpStream, answers: &Mutex<Vec<(String, VecDeque<String>)>>, asked: &Mutex<Vec<Asked>>) {
+fn serve(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<Asked>>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
@@ -85,13 +86,7 @@ fn serve(mut stream: TcpStream, answers: &Mutex<Vec<(String, VecDeque<String>)>>
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     asked.lock().unwrap().push((method, path.clone(), String::from_utf8_lossy(&body).into_owned()));
-    let answer = {
-        let mut answers = answers.lock().unwrap();
-        answers
-            .iter_mut()
-            .find(|(known, _)| *known == path)
-            .and_then(|(_, queue)| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() })
-    };
+    let answer = answers.lock().unwrap().get(&path).cloned();
     let answer =
         answer.unwrap_or_else(|| "HTTP/1.1 404 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned());
     // The agent may have hung up: a redirect's body, say, is of no interest to it.

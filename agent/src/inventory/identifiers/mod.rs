@@ -3,7 +3,7 @@
 //! The order and the names of an identifier's properties come from the registry ([`CfnType::primary_identifier`]), never
 //! from a guess. The recipe, first match wins:
 //!
-//! 1. the type has rows in [`patterns`]: the row that matches the ARN gives each property;
+//! 1. the type has rows in `patterns.rs`: the row that matches the ARN gives each property;
 //! 2. the identifier is one property that is an ARN: the ARN;
 //! 3. a secondary identifier is the resource's own ARN: `{"Arn": "…"}`, since Cloud Control takes secondary ones as JSON only;
 //! 4. the identifier is one property ending in `Id`, `Name` or `Identifier`, and the ARN has one segment after its type:
