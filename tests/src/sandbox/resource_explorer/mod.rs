@@ -128,10 +128,10 @@ fn search(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
 /// The page size after planted lies.
 fn told(world: &World, call: &Call, size: usize) -> usize {
     let lies = |lie| world.faults.lies(call.service.name(), &call.operation, &call.text(), lie);
-    if lies(EMPTY_PAGE) {
-        0
-    } else if lies(SHORT_PAGE) {
+    if lies(SHORT_PAGE) {
         size / 2
+    } else if lies(EMPTY_PAGE) {
+        0
     } else {
         size
     }

@@ -71,15 +71,14 @@ fn build(now: OffsetDateTime) -> Seeded {
     Seeded { plan, by_hand }
 }
 
-/// A world with the seeded account as its primary one. One page of its resources comes short and one empty, as Resource Explorer's
-/// pages may.
+/// A world with the seeded account as its primary one. The first page of its resources comes half filled and the second empty, as
+/// Resource Explorer's pages may.
 pub fn world() -> World {
     let world = World::default();
     world.add_account(account(world.now()));
     for lie in [resource_explorer::SHORT_PAGE, resource_explorer::EMPTY_PAGE] {
-        world.faults.add(
-            FaultRule::new("resource-explorer-2", "ListResources", Fault::Lie(lie.to_owned())).on("NextToken").times(1),
-        );
+        let lie = Fault::Lie(lie.to_owned());
+        world.faults.add(FaultRule::new("resource-explorer-2", "ListResources", lie).times(1));
     }
     world
 }
