@@ -13,7 +13,6 @@ use driftwise_contract::resource::{Enrichment, EnrichmentFailure, Resource};
 use futures::stream::{self, StreamExt};
 use serde_json::{Map, Value};
 
-use super::ownership;
 use crate::aws::cloud_control::ResourceReader;
 use crate::aws::failure::denied_action;
 use crate::aws::{AwsFailure, FailureKind, Service};
@@ -121,7 +120,6 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
                 Ok(properties) => {
                     resource.enrichment = Enrichment::Enriched;
                     resource.properties = Some(properties);
-                    ownership::refine(resource);
                 }
                 Err(unread) => {
                     resource.enrichment = Enrichment::Failed { reason: unread.reason };
@@ -322,13 +320,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn global_types_are_read_in_the_partitions_home_and_properties_refine_the_owner() {
+    async fn global_types_are_read_in_the_partitions_home() {
         let mut resources =
             [resource("AWS::IAM::Role", "r", "global"), resource("AWS::EC2::SecurityGroup", "sg-1", "eu-west-1")];
         let (gaps, calls) = enrich(&mut resources).await;
         assert!(gaps.is_empty());
         assert!(calls.iter().any(|(region, cfn_type, _)| region == "us-east-1" && cfn_type == "AWS::IAM::Role"));
-        assert!(matches!(resources[1].owner, Owner::Aws { .. }));
         assert!(resources.iter().all(|resource| resource.enrichment == Enrichment::Enriched));
     }
 

@@ -1,9 +1,11 @@
 //! The inventory: what exists in the account.
 //!
 //! [`discovery`] lists it from Resource Explorer, after checking that the index can be trusted to show everything;
-//! [`types`] and [`identifiers`] say how Cloud Control calls a resource; [`ownership`] tells what AWS or a stack made; and
-//! [`enrichment`] reads properties. What can't be seen becomes a gap, never an absence.
+//! [`types`] and [`identifiers`] say how Cloud Control calls a resource; [`enrichment`] reads properties; [`ownership`]
+//! tells what AWS or a stack made, and [`defaults`] does where only properties can. What can't be seen becomes a gap,
+//! never an absence.
 
+pub mod defaults;
 pub mod discovery;
 pub mod enrichment;
 pub mod identifiers;

@@ -1,14 +1,13 @@
-//! Who made a resource, as far as its ARN, its tags and (once read) its properties tell. What AWS or a stack made is
-//! classified, not accused of being unmanaged.
+//! Who made a resource, as far as its ARN and its tags tell. What AWS or a stack made is classified, not accused of being
+//! unmanaged.
 //!
 //! `aws:*` tags can be set by AWS only, so they are proof; they are used here and then dropped. What is only a habit of
-//! naming is not used. The parts of a default VPC look like any other in the index; of them only the default security
-//! group shows what it is, in its properties.
+//! naming is not used. What only its properties can tell is left to [`super::defaults`].
 
 use std::collections::BTreeMap;
 
 use driftwise_contract::Arn;
-use driftwise_contract::resource::{Owner, Resource};
+use driftwise_contract::resource::Owner;
 
 /// Tags that AWS's services put on what they made, and what that says.
 const TAGS: &[(&str, &str)] = &[
@@ -80,18 +79,6 @@ pub fn owner(arn: &Arn, tags: &BTreeMap<String, String>) -> Owner {
     match TAGS.iter().find(|(key, _)| tags.contains_key(*key)) {
         Some((_, reason)) => aws(reason),
         None => Owner::Unknown,
-    }
-}
-
-/// What the properties tell beyond the index.
-pub fn refine(resource: &mut Resource) {
-    let property = |name: &str| resource.properties.as_ref()?.get(name)?.as_str();
-    if resource.owner == Owner::Unknown
-        && resource.cfn_type.as_deref() == Some("AWS::EC2::SecurityGroup")
-        // EC2 reserves the name: no other group can have it.
-        && property("GroupName") == Some("default")
-    {
-        resource.owner = Owner::Aws { reason: "default security group".to_owned() };
     }
 }
 

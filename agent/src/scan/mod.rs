@@ -13,12 +13,14 @@ pub mod progress;
 mod states;
 mod suppress;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use driftwise_contract::codes::Code;
 use driftwise_contract::finding::Gap;
 use driftwise_contract::report::ScanReport;
+use driftwise_contract::resource::{Owner, Resource};
 use driftwise_contract::wire::{AccountInfo, AgentInfo};
 use driftwise_contract::{Region, ScanId};
 use uuid::{NoContext, Timestamp, Uuid};
@@ -26,7 +28,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 pub use progress::Progress;
 pub use states::Sources;
 
-use crate::aws::cloud_control::CloudControl;
+use crate::aws::cloud_control::{CloudControl, ResourceReader};
 use crate::aws::iam::Iam;
 use crate::aws::resource_explorer::ResourceExplorer;
 use crate::aws::s3::S3;
@@ -38,7 +40,8 @@ use crate::drift::{Actual, Declared, Join};
 use crate::fault::Fault;
 use crate::iam;
 use crate::identity::Enrolled;
-use crate::inventory::{Discovery, Enricher};
+use crate::inventory::identifiers::from_declared;
+use crate::inventory::{Discovery, Enricher, defaults};
 use crate::issuer_client::IssuerClient;
 use crate::report;
 
@@ -73,9 +76,11 @@ pub async fn run(
     let cloud_control = CloudControl::new(&session);
     let enricher = Enricher::new(&cloud_control, account.role_arn.partition(), config.aws.concurrency);
     let managed = managed_places(&join);
+    identify(&mut actual.resources, &declared, &join, &account);
     let step = progress.step("properties of managed resources", Some(managed.len()));
     gaps.extend(enricher.enrich(&mut actual.resources, &managed, || step.advance(1)).await);
     step.finish(&format!("{} managed resources read", managed.len()));
+    gaps.extend(tell_defaults(&enricher, &mut actual.resources, &mut join, progress).await);
     let step = progress.step("declared resources that the index does not show", Some(join.absent.len()));
     let confirmations =
         confirm::confirm(&enricher, &declared, &join, &account, &region, config.aws.concurrency, || step.advance(1))
@@ -199,6 +204,44 @@ fn managed_places(join: &Join) -> Vec<usize> {
     places.sort_unstable();
     places.dedup();
     places
+}
+
+/// Where an ARN does not tell the Cloud Control identifier, the declaration of the same resource may: an elastic IP's
+/// needs its address, which stands in the state.
+fn identify(resources: &mut [Resource], declared: &Declared, join: &Join, account: &AccountInfo) {
+    for pair in &join.managed {
+        let Some(resource) = resources.get_mut(pair.resource).filter(|resource| resource.identifier.is_none()) else {
+            continue;
+        };
+        let read = from_declared(declared.resource(pair.declared), &account.account_id);
+        resource.identifier = read
+            .filter(|read| resource.cfn_type.as_deref().is_none_or(|cfn_type| cfn_type == read.cfn_type))
+            .map(|read| read.identifier);
+    }
+}
+
+/// Reads what may be AWS's own defaults, and takes those that are, and those that can't be read, out of the unmanaged.
+async fn tell_defaults<R: ResourceReader>(
+    enricher: &Enricher<'_, R>,
+    resources: &mut [Resource],
+    join: &mut Join,
+    progress: &Progress,
+) -> Vec<Gap> {
+    let suspects = defaults::suspects(resources, &join.unmanaged);
+    let step = progress.step("what may be AWS's own defaults", Some(suspects.len()));
+    let gaps = enricher.enrich(resources, &suspects, || step.advance(1)).await;
+    step.finish(&format!("{} possible defaults of AWS read", suspects.len()));
+    defaults::classify(resources, &suspects);
+    let suspects: BTreeSet<usize> = suspects.into_iter().collect();
+    let unmanaged = std::mem::take(&mut join.unmanaged);
+    for place in unmanaged {
+        if matches!(resources[place].owner, Owner::Aws { .. }) {
+            join.aws_owned.push(place);
+        } else if !suspects.contains(&place) || resources[place].properties.is_some() {
+            join.unmanaged.push(place);
+        }
+    }
+    gaps
 }
 
 /// A UUID of version 7: ids of scans sort by time.
