@@ -304,10 +304,11 @@ fn the_state_command_prints_what_was_understood_and_fails_on_what_was_not() {
     std::fs::write(&good, document.to_string()).unwrap();
     std::fs::write(&bad, "{\"version\": 4,").unwrap();
 
-    let mut printed = Vec::new();
+    let (mut printed, mut said) = (Vec::new(), Vec::new());
     let path = folder.path().to_str().unwrap();
-    assert_eq!(command::run(&[path], Output::Text, &mut printed).unwrap(), 2);
+    assert_eq!(command::run(&[path], Output::Text, &mut printed, &mut said).unwrap(), 2);
     let printed = String::from_utf8(printed).unwrap().replace(path, "DIR");
+    let said = String::from_utf8(said).unwrap().replace(path, "DIR");
     insta::assert_snapshot!(printed, @r"
     DIR/good.tfstate: format 4, Terraform 1.9.0, serial 1, lineage l
       resources: 2
@@ -315,20 +316,22 @@ fn the_state_command_prints_what_was_understood_and_fails_on_what_was_not() {
         aws_sqs_queue.q  q�[31m
       IAM grants declared: 1
         role r: managed policy arn:aws:iam::aws:policy/ReadOnlyAccess  (aws_iam_role_policy_attachment.a)
-    error: DIR/sub/bad.tfstate, line 1, column 15 (byte 14): the file ends in the middle of its JSON [state.truncated]
-      cause: The file ends in the middle of its JSON.
-      hint: Fetch it again, or restore an older version of the object.
+    ");
+    insta::assert_snapshot!(said, @r"
+    error[state.truncated]: DIR/sub/bad.tfstate, line 1, column 15 (byte 14): the file ends in the middle of its JSON
+    cause: The file ends in the middle of its JSON.
+    hint: Fetch it again, or restore an older version of the object.
     ");
 
     let mut printed = Vec::new();
     let pattern = format!("{path}/*.tfstate");
-    assert_eq!(command::run(&[pattern.as_str()], Output::Json, &mut printed).unwrap(), 0);
+    assert_eq!(command::run(&[pattern.as_str()], Output::Json, &mut printed, &mut Vec::new()).unwrap(), 0);
     let printed: Value = serde_json::from_slice(&printed).unwrap();
     assert_eq!(printed["schema"], "driftwise.state/1");
     assert_eq!(printed["states"][0]["resources"][1]["address"], "aws_sqs_queue.q");
 
     let mut printed = Vec::new();
-    assert_eq!(command::run(&["no/such/file"], Output::Json, &mut printed).unwrap(), 2);
+    assert_eq!(command::run(&["no/such/file"], Output::Json, &mut printed, &mut Vec::new()).unwrap(), 2);
     let printed: Value = serde_json::from_slice(&printed).unwrap();
     assert_eq!(printed["errors"][0]["code"], "state.not_found");
 }

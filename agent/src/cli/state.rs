@@ -32,10 +32,13 @@ pub(super) async fn run(args: Args) -> Result<u8, Fault> {
     let unwritable =
         |error: &dyn std::fmt::Display| Fault::new(Code::ReportUnwritable, "stdout can't be written").because(error);
     let read = tokio::task::spawn_blocking(move || {
-        let mut printed = Vec::new();
-        command::run(&args.paths, output, &mut printed).map(|code| (code, printed))
+        let (mut printed, mut said) = (Vec::new(), Vec::new());
+        command::run(&args.paths, output, &mut printed, &mut said).map(|code| (code, printed, said))
     });
-    let (code, printed) = read.await.map_err(|error| unwritable(&error))?.map_err(|error| unwritable(&error))?;
+    let (code, printed, said) = read.await.map_err(|error| unwritable(&error))?.map_err(|error| unwritable(&error))?;
     super::print(&printed)?;
+    if !said.is_empty() {
+        super::say(String::from_utf8_lossy(&said).trim_end());
+    }
     Ok(code)
 }

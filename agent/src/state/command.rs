@@ -22,11 +22,17 @@ pub enum Output {
     Json,
 }
 
-/// Reads the states below `paths` and prints them; the answer is the exit code: 0, or 2 when one can't be read.
+/// Reads the states below `paths` and prints them on `stdout`; what can't be read is told on `stderr`, and stands in the
+/// JSON document too. The answer is the exit code: 0, or 2 when a state can't be read.
 ///
 /// # Errors
-/// Only when `stdout` can't be written.
-pub fn run(paths: &[impl AsRef<str>], output: Output, stdout: &mut dyn Write) -> anyhow::Result<u8> {
+/// Only when `stdout` or `stderr` can't be written.
+pub fn run(
+    paths: &[impl AsRef<str>],
+    output: Output,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> anyhow::Result<u8> {
     let mut states = Vec::new();
     let mut errors = Vec::new();
     for (_, state) in read_local(paths) {
@@ -36,11 +42,16 @@ pub fn run(paths: &[impl AsRef<str>], output: Output, stdout: &mut dyn Write) ->
         }
     }
     match output {
-        Output::Text => text(&states, &errors, stdout)?,
+        Output::Text => states.iter().try_for_each(|state| state_text(state, stdout))?,
         Output::Json => {
             serde_json::to_writer_pretty(&mut *stdout, &Printed::new(&states, &errors))?;
             writeln!(stdout)?;
         }
+    }
+    for error in &errors {
+        writeln!(stderr, "error[{}]: {}", error.code, clean(&error.to_string()))?;
+        writeln!(stderr, "cause: {}", error.code.cause())?;
+        writeln!(stderr, "hint: {}", error.code.fix())?;
     }
     Ok(if errors.is_empty() { 0 } else { 2 })
 }
@@ -81,18 +92,6 @@ impl<'a> Printed<'a> {
         });
         Self { schema: SCHEMA, states, errors: errors.collect() }
     }
-}
-
-fn text(states: &[State], errors: &[StateError], out: &mut dyn Write) -> anyhow::Result<()> {
-    for state in states {
-        state_text(state, out)?;
-    }
-    for error in errors {
-        writeln!(out, "error: {}", clean(&error.to_string()))?;
-        writeln!(out, "  cause: {}", error.code.cause())?;
-        writeln!(out, "  hint: {}", error.code.fix())?;
-    }
-    Ok(())
 }
 
 fn state_text(state: &State, out: &mut dyn Write) -> anyhow::Result<()> {

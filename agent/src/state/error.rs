@@ -59,7 +59,7 @@ impl fmt::Display for StateError {
         if let Some(position) = self.position {
             write!(f, ", {position}")?;
         }
-        write!(f, ": {} [{}]", self.detail, self.code)
+        write!(f, ": {}", self.detail)
     }
 }
 

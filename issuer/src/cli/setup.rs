@@ -71,7 +71,7 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                     account.trust_form()
                 ));
             }
-            TrustPolicy {
+            let document = TrustPolicy {
                 settings: &context.config.settings(),
                 org: target.org,
                 role: account.role_arn(),
@@ -82,7 +82,9 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                     .roles_authorized_by_idp
                     .contains(&account.role_arn().partition()),
             }
-            .document()?
+            .document()?;
+            warn_of_length(&document);
+            document
         }
         Command::PermissionPolicy { target, bucket, key_prefix } => {
             let account = find_account(&context, &target).await?;
@@ -103,6 +105,19 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
         }
     };
     print(&document, &mut context)
+}
+
+/// AWS's default limit of a trust policy, in characters; a quota request raises it to 4,096.
+const TRUST_POLICY_MAX: usize = 2_048;
+
+fn warn_of_length(document: &PolicyDocument) {
+    let length = document.to_string().len();
+    if length > TRUST_POLICY_MAX {
+        output::say(&format!(
+            "warning: this trust policy has {length} characters; AWS takes {TRUST_POLICY_MAX} unless the account's quota \"Role \
+             trust policy length\" is raised (to 4,096 at most). A shorter issuer URL or --form subject is shorter."
+        ));
+    }
 }
 
 fn print(document: &PolicyDocument, context: &mut Context<'_>) -> anyhow::Result<()> {

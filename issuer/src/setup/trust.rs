@@ -1,6 +1,11 @@
 //! The trust policy of the role: who may assume it.
 //!
 //! `sub` and `aud` always stand in it: AWS admits every org's token to a role that does not ask for `sub`.
+//!
+//! STS decides `sts:TagSession` on its own, and `sts:RoleAuthorizedByIdp` is known to exist for
+//! `sts:AssumeRoleWithWebIdentity` only. Asking for it in one statement with both actions could shut everyone out, so the
+//! session tag then has a statement of its own, with every other condition. Nothing is lost: no session begins without the
+//! first statement.
 
 use askama::Template;
 use driftwise_contract::claims::TrustForm;

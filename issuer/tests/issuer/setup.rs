@@ -90,7 +90,10 @@ impl Call {
         set(&format!("{}:aud", self.issuer), &self.aud);
         set(&format!("{}:sub", self.issuer), &self.sub);
         set("aws:RequestTag/dw_org_id", &self.tag);
-        context.set_bool("sts:RoleAuthorizedByIdp", self.pinned);
+        // It exists during AssumeRoleWithWebIdentity only: a policy must not need it for anything else.
+        if self.action == ACTIONS[0] {
+            context.set_bool("sts:RoleAuthorizedByIdp", self.pinned);
+        }
         let request = Request::new(self.action, self.role.as_str())
             .by(RequestPrincipal::Federated(self.provider.clone()))
             .with_context(context);

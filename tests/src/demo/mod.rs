@@ -72,7 +72,13 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
             "The issuer's pages: {0}/ and {0}/federation-info\nIts documents:      {0}/.well-known/openid-configuration\n\n\
              Scan again from another terminal, or look at the account with any AWS tool:\n{1}\n\nCtrl-C ends the demo.",
             stage.issuer_url(),
-            stage.sandbox.root_env().iter().map(|(name, value)| format!("  export {name}={value}")).collect::<Vec<_>>().join("\n"),
+            stage
+                .sandbox
+                .root_env()
+                .iter()
+                .map(|(name, value)| format!("  export {name}={value}"))
+                .collect::<Vec<_>>()
+                .join("\n"),
         ))?;
         tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
     }

@@ -1,7 +1,7 @@
 //! What a customer's admin does in the account, with exactly the documents that the issuer generated.
 
-use driftwise_contract::OrgId;
 use super::{ACCOUNT_ID, Stage};
+use driftwise_contract::OrgId;
 
 /// Creates the OIDC provider, the role with its generated trust policy, the managed and the generated permission policy,
 /// and sets the generated bucket policy on the state bucket.
@@ -9,12 +9,8 @@ pub(super) async fn apply(stage: &Stage, org: OrgId, role_name: &str, state_buck
     let (iam, s3) = (stage.iam(), stage.s3());
 
     // A second org of the same issuer finds the provider in place.
-    let created = iam
-        .create_open_id_connect_provider()
-        .url(stage.issuer_url())
-        .client_id_list("sts.amazonaws.com")
-        .send()
-        .await;
+    let created =
+        iam.create_open_id_connect_provider().url(stage.issuer_url()).client_id_list("sts.amazonaws.com").send().await;
     if let Err(error) = created {
         let error = error.into_service_error();
         if !error.is_entity_already_exists_exception() {
@@ -23,11 +19,7 @@ pub(super) async fn apply(stage: &Stage, org: OrgId, role_name: &str, state_buck
     }
     let trust = stage.document(org, &["trust-policy"]).await?;
     iam.create_role().role_name(role_name).assume_role_policy_document(trust).send().await?;
-    iam.attach_role_policy()
-        .role_name(role_name)
-        .policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
-        .send()
-        .await?;
+    iam.attach_role_policy().role_name(role_name).policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await?;
     let permissions = stage.document(org, &["permission-policy", "--bucket", state_bucket]).await?;
     iam.put_role_policy()
         .role_name(role_name)

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use driftwise_contract::report::ScanReport;
 use driftwise_contract::{AgentId, OrgId};
 use driftwise_issuer::app::{Issuer, RunningIssuer};
@@ -143,7 +144,8 @@ impl Stage {
     pub async fn register(&self, org: OrgId, role_arn: &str, form: &str) -> anyhow::Result<()> {
         let account = role_arn.split(':').nth(4).unwrap_or_default();
         let org = org.to_string();
-        let args = ["account", "register", "--org", &org, "--account-id", account, "--role-arn", role_arn, "--region", REGION];
+        let args =
+            ["account", "register", "--org", &org, "--account-id", account, "--role-arn", role_arn, "--region", REGION];
         self.issuer(&args).args(&["--form", form]).run().await?.success()?;
         Ok(())
     }
@@ -167,19 +169,18 @@ impl Stage {
         let made = make.run().await?.success()?;
         let code = made.json()?["code"].as_str().context("agent enrol --json gives no code")?.to_owned();
         let data_dir = self.directory.path().join(name);
-        let enrolled = self
-            .agent(&data_dir, &["enrol", "--issuer", &self.issuer_url, "--code", &code, "--json"])
-            .run()
-            .await?
-            .success()?;
-        let id = enrolled.json()?["agent_id"].as_str().context("enrol --json gives no agent_id")?.to_owned();
-        Ok((id.parse()?, data_dir))
+        let enrolled =
+            self.agent(&data_dir, &["enrol", "--issuer", &self.issuer_url, "--code", &code]).run().await?.success()?;
+        let id = enrolled.stdout.trim().parse().context("enrol does not print the agent's id")?;
+        Ok((id, data_dir))
     }
 
     /// Opens a stage over the small account, with its state in its bucket, and sets its customer up.
     pub async fn open_small(program: &Path) -> anyhow::Result<(Self, Customer)> {
         let stage = Self::open(program, Props { world: Some(small_world()), ..Props::default() }).await?;
-        stage.s3().create_bucket().bucket(SMALL_BUCKET).send().await?;
+        let location =
+            CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
+        stage.s3().create_bucket().bucket(SMALL_BUCKET).create_bucket_configuration(location).send().await?;
         stage.put_state(SMALL_KEY, small_state().to_string()).await?;
         let customer = stage.customer_with("Acme", SMALL_BUCKET).await?;
         Ok((stage, customer))
@@ -242,10 +243,10 @@ impl Stage {
         Ok((report, finished))
     }
 
-    /// Stops issuer and sandbox.
-    pub async fn close(self) -> anyhow::Result<()> {
+    /// Stops issuer and sandbox, and gives the scratch directory, which is removed once that is dropped.
+    pub async fn close(self) -> anyhow::Result<TempDir> {
         self.issuer.shutdown().await?;
         self.sandbox.stop().await;
-        Ok(())
+        Ok(self.directory)
     }
 }

@@ -106,31 +106,49 @@ pub fn small_state() -> Value {
     let role_arn = format!("arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}");
     let tags = json!({"team": "orders"});
     let resources = [
-        ("aws_sqs_queue", json!({
-            "arn": queue_arn(), "id": queue_url(), "url": queue_url(), "name": "orders", "fifo_queue": false,
-            "visibility_timeout_seconds": 30, "message_retention_seconds": 345_600, "delay_seconds": 0,
-            "max_message_size": 262_144, "receive_wait_time_seconds": 0, "sqs_managed_sse_enabled": true,
-            "region": REGION, "tags": tags, "tags_all": tags,
-        })),
-        ("aws_cloudwatch_log_group", json!({
-            "arn": log_group_arn(), "id": "/acme/orders", "name": "/acme/orders", "retention_in_days": 30,
-            "log_group_class": "STANDARD", "region": REGION, "tags": tags, "tags_all": tags,
-        })),
-        ("aws_sns_topic", json!({
-            "arn": topic_arn(), "id": topic_arn(), "name": "orders-placed", "display_name": "Orders placed",
-            "region": REGION, "tags": tags, "tags_all": tags,
-        })),
-        ("aws_iam_role", json!({
-            "arn": role_arn, "id": ROLE_NAME, "name": ROLE_NAME, "path": "/", "max_session_duration": 3_600,
-            "tags": {}, "tags_all": {},
-        })),
-        ("aws_iam_role_policy_attachment", json!({
-            "id": format!("{ROLE_NAME}-20261101100000000000000001"), "role": ROLE_NAME,
-            "policy_arn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
-        })),
-        ("aws_iam_role_policy", json!({
-            "id": format!("{ROLE_NAME}:driftwise-scan"), "role": ROLE_NAME, "name": "driftwise-scan",
-        })),
+        (
+            "aws_sqs_queue",
+            json!({
+                "arn": queue_arn(), "id": queue_url(), "url": queue_url(), "name": "orders", "fifo_queue": false,
+                "visibility_timeout_seconds": 30, "message_retention_seconds": 345_600, "delay_seconds": 0,
+                "max_message_size": 262_144, "receive_wait_time_seconds": 0, "sqs_managed_sse_enabled": true,
+                "region": REGION, "tags": tags, "tags_all": tags,
+            }),
+        ),
+        (
+            "aws_cloudwatch_log_group",
+            json!({
+                "arn": log_group_arn(), "id": "/acme/orders", "name": "/acme/orders", "retention_in_days": 30,
+                "log_group_class": "STANDARD", "region": REGION, "tags": tags, "tags_all": tags,
+            }),
+        ),
+        (
+            "aws_sns_topic",
+            json!({
+                "arn": topic_arn(), "id": topic_arn(), "name": "orders-placed", "display_name": "Orders placed",
+                "region": REGION, "tags": tags, "tags_all": tags,
+            }),
+        ),
+        (
+            "aws_iam_role",
+            json!({
+                "arn": role_arn, "id": ROLE_NAME, "name": ROLE_NAME, "path": "/", "max_session_duration": 3_600,
+                "tags": {}, "tags_all": {},
+            }),
+        ),
+        (
+            "aws_iam_role_policy_attachment",
+            json!({
+                "id": format!("{ROLE_NAME}-20261101100000000000000001"), "role": ROLE_NAME,
+                "policy_arn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+            }),
+        ),
+        (
+            "aws_iam_role_policy",
+            json!({
+                "id": format!("{ROLE_NAME}:driftwise-scan"), "role": ROLE_NAME, "name": "driftwise-scan",
+            }),
+        ),
     ];
     let resources: Vec<Value> = resources
         .into_iter()

@@ -40,14 +40,21 @@ impl TestAgent {
         let code = made.json()?["code"].as_str().context("no code")?.to_owned();
         let key = Jwk::generate_ec_key(josekit::jwk::alg::ec::EcCurve::P256)?;
         let member = |name: &str| -> anyhow::Result<String> {
-            Ok(key.parameter(name).and_then(Value::as_str).with_context(|| format!("the key has no {name}"))?.to_owned())
+            Ok(key
+                .parameter(name)
+                .and_then(Value::as_str)
+                .with_context(|| format!("the key has no {name}"))?
+                .to_owned())
         };
         let (x, y) = (member("x")?, member("y")?);
         // RFC 7638, section 3.2: the required members in lexicographic order, without white space.
         let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical));
-        let request =
-            EnrolRequest { code, public_key: PublicJwk::Ec { crv: "P-256".into(), x, y }, name: "second opinion".into() };
+        let request = EnrolRequest {
+            code,
+            public_key: PublicJwk::Ec { crv: "P-256".into(), x, y },
+            name: "second opinion".into(),
+        };
         let response = reqwest::Client::new().post(stage.url(paths::ENROL)).json(&request).send().await?;
         ensure!(response.status().is_success(), "enrolment was refused: {}", response.text().await?);
         Ok(Self { issuer_url: stage.issuer_url().to_owned(), key, kid, info: response.json().await? })

@@ -1,5 +1,6 @@
 //! Bad input gets an error that names the input, the cause and the fix; nothing is half-written.
 
+use driftwise_tests::sandbox::sts::OTHER_ACCOUNT;
 use driftwise_tests::sandbox::{Fault, FaultRule};
 use driftwise_tests::stage::{ACCOUNT_ID, Customer, REGION, Stage, small_state};
 
@@ -15,11 +16,21 @@ async fn a_state_that_is_none_is_named_with_what_it_is() {
     let whole = small_state().to_string();
     let cases: [(&str, &[u8], &str, &str); 6] = [
         ("truncated.tfstate", &whole.as_bytes()[..whole.len() - 40], "state.truncated", "line 1"),
-        ("encrypted.tfstate", br#"{"serial":3,"lineage":"x","meta":{"k":"v"},"encrypted_data":"b64","encryption_version":"v0"}"#, "state.encrypted", "OpenTofu"),
+        (
+            "encrypted.tfstate",
+            br#"{"serial":3,"lineage":"x","meta":{"k":"v"},"encrypted_data":"b64","encryption_version":"v0"}"#,
+            "state.encrypted",
+            "OpenTofu",
+        ),
         ("empty.tfstate", b"", "state.empty", "empty"),
         ("page.tfstate", b"<html><body>404</body></html>", "state.not_a_state", ""),
         ("package.tfstate", br#"{"name":"left-pad","version":"1.3.0"}"#, "state.not_a_state", ""),
-        ("stub.tfstate", br#"{"version":3,"serial":1,"lineage":"x","backend":{"type":"s3","config":{},"hash":1},"modules":[]}"#, "state.backend_stub", ""),
+        (
+            "stub.tfstate",
+            br#"{"version":3,"serial":1,"lineage":"x","backend":{"type":"s3","config":{},"hash":1},"modules":[]}"#,
+            "state.backend_stub",
+            "",
+        ),
     ];
     for (key, body, code, word) in cases {
         stage.put_state(key, body).await.unwrap();
@@ -45,7 +56,8 @@ async fn a_state_that_is_not_there_or_not_allowed_is_named() {
     let finished = stage.agent(&customer.data_dir, &["scan", "--state", uri]).run().await.unwrap();
     assert_fails_with(&finished, "state.not_found");
     assert!(finished.stderr.contains(uri), "{}", finished.stderr);
-    let finished = stage.agent(&customer.data_dir, &["scan", "--state", "s3://no-such-bucket/x.tfstate"]).run().await.unwrap();
+    let finished =
+        stage.agent(&customer.data_dir, &["scan", "--state", "s3://no-such-bucket/x.tfstate"]).run().await.unwrap();
     assert_fails_with(&finished, "state.not_found");
     stage.sandbox.world().faults.add(FaultRule::new("s3", "GetObject", Fault::AccessDenied));
     let finished = stage.scan_small(&customer, &[]).run().await.unwrap();
@@ -98,7 +110,7 @@ async fn a_half_finished_scan_leaves_no_half_report() {
 async fn a_session_for_another_account_reads_nothing() {
     let (stage, customer) = small().await;
     // The endpoint answers for another account than the one that was registered.
-    let lie = Fault::Lie("other-account".into());
+    let lie = Fault::Lie(OTHER_ACCOUNT.into());
     stage.sandbox.world().faults.add(FaultRule::new("sts", "GetCallerIdentity", lie));
     let before = stage.sandbox.world().calls("resource-explorer-2", "ListResources");
     assert_fails_with(&stage.scan_small(&customer, &[]).run().await.unwrap(), "aws.sts.wrong_account");
@@ -141,9 +153,51 @@ async fn values_that_are_no_ids_are_refused_at_the_field() {
     let (stage, customer) = small().await;
     let org = customer.org.to_string();
     let cases: [(&[&str], &str); 4] = [
-        (&["account", "register", "--org", &org, "--account-id", "1234", "--role-arn", "arn:aws:iam::123456789012:role/x", "--region", REGION], "12 digits"),
-        (&["account", "register", "--org", &org, "--account-id", ACCOUNT_ID, "--role-arn", "arn:aws:s3:::bucket", "--region", REGION], "role"),
-        (&["account", "register", "--org", &org, "--account-id", ACCOUNT_ID, "--role-arn", "arn:aws:iam::123456789012:role/x", "--region", "Frankfurt"], "eu-central-1"),
+        (
+            &[
+                "account",
+                "register",
+                "--org",
+                &org,
+                "--account-id",
+                "1234",
+                "--role-arn",
+                "arn:aws:iam::123456789012:role/x",
+                "--region",
+                REGION,
+            ],
+            "12 digits",
+        ),
+        (
+            &[
+                "account",
+                "register",
+                "--org",
+                &org,
+                "--account-id",
+                ACCOUNT_ID,
+                "--role-arn",
+                "arn:aws:s3:::bucket",
+                "--region",
+                REGION,
+            ],
+            "role",
+        ),
+        (
+            &[
+                "account",
+                "register",
+                "--org",
+                &org,
+                "--account-id",
+                ACCOUNT_ID,
+                "--role-arn",
+                "arn:aws:iam::123456789012:role/x",
+                "--region",
+                "Frankfurt",
+            ],
+            "eu-central-1",
+        ),
         (&["setup", "bucket-policy", "--org", &org, "--account", ACCOUNT_ID, "--bucket", "Not_A_Bucket\""], "bucket"),
     ];
     for (args, word) in cases {

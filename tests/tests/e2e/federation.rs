@@ -15,7 +15,8 @@ fn role(name: &str) -> String {
 /// AssumeRoleWithWebIdentity, as any AWS SDK does it: the session's ARN, or AWS's error code and message.
 async fn assume(stage: &Stage, role_arn: &str, token: &str) -> Result<String, (String, String)> {
     let sts = aws_sdk_sts::Client::new(&clients::anonymous_config(&stage.sandbox));
-    let call = sts.assume_role_with_web_identity().role_arn(role_arn).role_session_name("e2e").web_identity_token(token);
+    let call =
+        sts.assume_role_with_web_identity().role_arn(role_arn).role_session_name("e2e").web_identity_token(token);
     match call.send().await {
         Ok(answer) => Ok(answer.assumed_role_user().unwrap().arn().to_owned()),
         Err(error) => {
@@ -132,13 +133,35 @@ async fn client_assertions_are_taken_once_in_time_and_from_their_own_agent_only(
         ("expired", agent.assertion(now - 600, |_| {}).unwrap()),
         ("from the future", agent.assertion(now + 600, |_| {}).unwrap()),
         ("an hour long", agent.assertion(now, |claims| claims["exp"] = json!(now + 3_600)).unwrap()),
-        ("for another server", agent.assertion(now, |claims| claims["aud"] = json!("https://elsewhere.example")).unwrap()),
-        ("in another agent's name", agent.assertion(now, |claims| {
-            claims["iss"] = json!(other_id);
-            claims["sub"] = json!(other_id);
-        }).unwrap()),
-        ("without jti", agent.assertion(now, |claims| { claims.as_object_mut().unwrap().shift_remove("jti"); }).unwrap()),
-        ("without exp", agent.assertion(now, |claims| { claims.as_object_mut().unwrap().shift_remove("exp"); }).unwrap()),
+        (
+            "for another server",
+            agent.assertion(now, |claims| claims["aud"] = json!("https://elsewhere.example")).unwrap(),
+        ),
+        (
+            "in another agent's name",
+            agent
+                .assertion(now, |claims| {
+                    claims["iss"] = json!(other_id);
+                    claims["sub"] = json!(other_id);
+                })
+                .unwrap(),
+        ),
+        (
+            "without jti",
+            agent
+                .assertion(now, |claims| {
+                    claims.as_object_mut().unwrap().shift_remove("jti");
+                })
+                .unwrap(),
+        ),
+        (
+            "without exp",
+            agent
+                .assertion(now, |claims| {
+                    claims.as_object_mut().unwrap().shift_remove("exp");
+                })
+                .unwrap(),
+        ),
         ("not a JWT", "no.jwt".to_owned()),
     ];
     for (name, assertion) in cases {

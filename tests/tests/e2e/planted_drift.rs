@@ -92,9 +92,12 @@ async fn no_secret_of_the_states_and_no_token_reaches_the_output() {
         [("json", &json.stdout), ("log", &json.stderr), ("console", &console.stdout), ("console log", &console.stderr)]
     {
         // Three base64url parts that begin like a JWS header: a token or a client assertion.
-        assert!(!text.split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c)).any(|word| {
-            word.starts_with("eyJ") && word.matches('.').count() == 2
-        }), "a token in the {name}");
+        assert!(
+            !text
+                .split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c))
+                .any(|word| { word.starts_with("eyJ") && word.matches('.').count() == 2 }),
+            "a token in the {name}"
+        );
         assert!(!text.contains("BEGIN PRIVATE KEY"), "a key in the {name}");
         for secret in &secrets {
             assert!(!text.contains(secret.as_str()), "a secret of a state in the {name}");

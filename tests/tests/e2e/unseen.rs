@@ -4,9 +4,7 @@ use driftwise_contract::codes::Code;
 use driftwise_contract::finding::{Finding, FindingKind};
 use driftwise_contract::report::{ScanReport, Verdict};
 use driftwise_tests::sandbox::{Fault, FaultRule};
-use driftwise_tests::stage::{
-    ACCOUNT_ID, Customer, ROLE_NAME, Stage, queue_arn, resources_of, small_state,
-};
+use driftwise_tests::stage::{ACCOUNT_ID, Customer, ROLE_NAME, Stage, queue_arn, resources_of, small_state};
 
 use crate::program;
 
@@ -138,7 +136,9 @@ async fn with_one_state_unreadable_nothing_is_called_unmanaged_or_undeclared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_slows_a_scan_and_never_changes_its_findings() {
     let (stage, customer) = small().await;
-    for (service, operation) in [("cloudcontrol", "GetResource"), ("resource-explorer-2", "ListResources"), ("iam", "*")] {
+    for (service, operation) in
+        [("cloudcontrol", "GetResource"), ("resource-explorer-2", "ListResources"), ("iam", "*")]
+    {
         stage.sandbox.world().faults.add(FaultRule::new(service, operation, Fault::Throttle).times(2));
     }
     let (report, finished) = stage.report(stage.scan_small(&customer, &[])).await.unwrap();
@@ -162,12 +162,21 @@ async fn a_view_without_tags_is_a_gap_and_no_tag_is_called_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hand_attached_policy_is_found_even_when_a_refreshed_state_has_absorbed_it() {
     let (stage, customer) = small().await;
-    stage.iam().attach_role_policy().role_name(ROLE_NAME).policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.unwrap();
+    stage
+        .iam()
+        .attach_role_policy()
+        .role_name(ROLE_NAME)
+        .policy_arn("arn:aws:iam::aws:policy/AdministratorAccess")
+        .send()
+        .await
+        .unwrap();
     let mut state = small_state();
     for resource in resources_of(&mut state) {
         if resource["type"] == "aws_iam_role" {
-            resource["instances"][0]["attributes"]["managed_policy_arns"] =
-                serde_json::json!(["arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::aws:policy/ReadOnlyAccess"]);
+            resource["instances"][0]["attributes"]["managed_policy_arns"] = serde_json::json!([
+                "arn:aws:iam::aws:policy/AdministratorAccess",
+                "arn:aws:iam::aws:policy/ReadOnlyAccess"
+            ]);
         }
     }
     stage.put_state("small/terraform.tfstate", state.to_string()).await.unwrap();

@@ -21,11 +21,17 @@ use super::{
     route::Service,
 };
 
+/// The lie by which `GetCallerIdentity` names an account that the caller is not in, as an endpoint that is not AWS's might.
+pub const OTHER_ACCOUNT: &str = "other-account";
+
 /// Answers one authenticated call.
 #[expect(clippy::unused_async, reason = "every service has the same shape")]
 pub async fn handle(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
     match call.operation.as_str() {
-        "GetCallerIdentity" => Ok(caller_identity(call)),
+        "GetCallerIdentity" => {
+            let lies = world.faults.lies(Service::Sts.name(), &call.operation, &call.text(), OTHER_ACCOUNT);
+            Ok(caller_identity(call, if lies { "999999999999" } else { &call.caller.account_id }))
+        }
         "AssumeRole" => assume_role::answer(world, call, &Params::parse(&call.body)),
         other => Err(AwsError::bad_request(
             "InvalidAction",
@@ -40,10 +46,10 @@ pub async fn handle_unsigned(world: &Arc<World>, body: &[u8], request_id: &str) 
 }
 
 /// "No permissions are required to perform this operation", not even against an explicit denial.
-fn caller_identity(call: &Call) -> Answer {
+fn caller_identity(call: &Call, account_id: &str) -> Answer {
     reply(Service::Sts, &call.operation, &call.request_id, |xml| {
-        xml.text("Arn", &call.caller.arn);
+        xml.text("Arn", call.caller.arn.replace(&call.caller.account_id, account_id));
         xml.text("UserId", &call.caller.user_id);
-        xml.text("Account", &call.caller.account_id);
+        xml.text("Account", account_id);
     })
 }

@@ -148,7 +148,11 @@ fn check_trust(role: &Role, provider: &OidcProvider, asked: &SessionClaims, cont
         ("sts:TagSession", !asked.tags.is_empty()),
         ("sts:SetSourceIdentity", asked.source_identity.is_some()),
     ];
-    for (action, _) in wanted.into_iter().filter(|(_, is_asked)| *is_asked) {
+    // Recorded: the key exists only during AssumeRoleWithWebIdentity. Read strictly, the other actions do not have it.
+    let mut context_of_others = context.clone();
+    context_of_others.remove("sts:RoleAuthorizedByIdp");
+    for (index, (action, _)) in wanted.into_iter().enumerate().filter(|(_, (_, is_asked))| *is_asked) {
+        let context = if index == 0 { context } else { &context_of_others };
         let request = Request::new(action, &role.arn)
             .by(RequestPrincipal::Federated(provider.arn.clone()))
             .with_context(context.clone());
