@@ -39,7 +39,7 @@ impl Program {
     /// Adds arguments.
     #[must_use]
     pub fn args(self, args: &[&str]) -> Self {
-        args.iter().fold(self, |program, arg| program.arg(arg))
+        args.iter().fold(self, Program::arg)
     }
 
     /// Sets an environment variable.

@@ -12,7 +12,7 @@ fn role(name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT_ID}:role/{name}")
 }
 
-/// AssumeRoleWithWebIdentity, as any AWS SDK does it: the session's ARN, or AWS's error code and message.
+/// `AssumeRoleWithWebIdentity`, as any AWS SDK does it: the session's ARN, or AWS's error code and message.
 async fn assume(stage: &Stage, role_arn: &str, token: &str) -> Result<String, (String, String)> {
     let sts = aws_sdk_sts::Client::new(&clients::anonymous_config(&stage.sandbox));
     let call =

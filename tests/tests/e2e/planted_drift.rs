@@ -45,7 +45,9 @@ async fn the_planted_drift_is_reported_exactly_nothing_more_and_nothing_less() {
     assert_eq!(report.schema, SCHEMA);
     assert_eq!(report.gaps, vec![], "the scan could not see everything");
     let mut seen = seen(&report.findings);
-    seen.values_mut().for_each(|paths| paths.sort());
+    for paths in seen.values_mut() {
+        paths.sort();
+    }
     let expected = planted_table();
     let missed: Vec<_> = expected.iter().filter(|(key, paths)| seen.get(*key) != Some(paths)).collect();
     let invented: Vec<_> = seen.iter().filter(|(key, paths)| expected.get(*key) != Some(paths)).collect();

@@ -13,7 +13,7 @@ fn provider_arn(stage: &Stage) -> String {
     format!("arn:aws:iam::{ACCOUNT_ID}:oidc-provider/{}", stage.issuer_url().trim_start_matches("http://"))
 }
 
-/// The outcome of the last AssumeRoleWithWebIdentity, as STS answered it.
+/// The outcome of the last `AssumeRoleWithWebIdentity`, as STS answered it.
 fn sts_outcome(stage: &Stage) -> String {
     let log = stage.sandbox.world().requests();
     log.iter().rev().find(|entry| entry.operation == "AssumeRoleWithWebIdentity").unwrap().outcome.clone()

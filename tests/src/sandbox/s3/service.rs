@@ -6,7 +6,10 @@ use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use driftwise_contract::policy::PolicyDocument;
 use futures::TryStreamExt;
-#[expect(clippy::wildcard_imports, reason = "s3s's own idiom: dozens of one-line types")]
+#[allow(
+    clippy::wildcard_imports,
+    reason = "s3s's own idiom: dozens of one-line types; the lint is silent in test builds"
+)]
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 

@@ -430,7 +430,7 @@ mod tests {
                     assert!(!declared.is_null() && resource.properties[property] != *declared, "{planted:?}");
                 }
                 Planted::Grant { to, .. } => {
-                    assert!(!principal_arn(&seeded.plan, to).contains(":unknown/"), "{planted:?}")
+                    assert!(!principal_arn(&seeded.plan, to).contains(":unknown/"), "{planted:?}");
                 }
             }
         }
@@ -444,6 +444,6 @@ mod tests {
         assert!(count(FindingKind::Changed) >= 9 && count(FindingKind::UndeclaredGrant) >= 4);
         let keys: BTreeSet<_> = expected.iter().map(|finding| &finding.key).collect();
         assert_eq!(keys.len(), expected.len());
-        assert!(expected.iter().all(|finding| (finding.kind == FindingKind::Changed) == !finding.changes.is_empty()));
+        assert!(expected.iter().all(|finding| (finding.kind == FindingKind::Changed) != finding.changes.is_empty()));
     }
 }

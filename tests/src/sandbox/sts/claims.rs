@@ -221,7 +221,8 @@ mod tests {
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap_or_default()
+        let Value::Object(members) = value else { panic!("claims are an object") };
+        members
     }
 
     #[test]
