@@ -88,7 +88,7 @@ async fn no_secret_of_the_states_and_no_token_reaches_the_output() {
     let customer = stage.customer("Acme").await.unwrap();
     let secrets = secrets_of_the_states(&stage).await;
     assert!(!secrets.is_empty(), "the states hold something to leak");
-    let json = stage.scan(&customer, &["--output", "json"]).env("RUST_LOG", "trace").run().await.unwrap();
+    let json = stage.scan(&customer, &["--output", "json"]).env("DRIFTWISE_AGENT_LOG", "trace").run().await.unwrap();
     let console = stage.scan(&customer, &[]).run().await.unwrap();
     for (name, text) in
         [("json", &json.stdout), ("log", &json.stderr), ("console", &console.stdout), ("console log", &console.stderr)]
