@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 
+use crate::sandbox::seed::State;
 use crate::stage::{ACCOUNT_ID, Customer, Props, REGION, ROLE_NAME, Stage};
 
 /// Runs driftwise on this machine: a sandbox that stands in for AWS, an issuer, an agent, a drift report.
@@ -68,17 +69,17 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
     if !options.once {
         say("4", "Look around")?;
+        let exports = stage.sandbox.root_env().into_iter().map(|(name, value)| format!("  export {name}={value}"));
         tell(&format!(
             "The issuer's pages: {0}/ and {0}/federation-info\nIts documents:      {0}/.well-known/openid-configuration\n\n\
-             Scan again from another terminal, or look at the account with any AWS tool:\n{1}\n\nCtrl-C ends the demo.",
+             Scan again, from another terminal in this folder:\n  \
+             AWS_ENDPOINT_URL={1} cargo demo -- agent scan --data-dir {2}{3}\n\n\
+             Change something first, as root of the account, with any AWS tool:\n{4}\n\nCtrl-C ends the demo.",
             stage.issuer_url(),
-            stage
-                .sandbox
-                .root_env()
-                .iter()
-                .map(|(name, value)| format!("  export {name}={value}"))
-                .collect::<Vec<_>>()
-                .join("\n"),
+            stage.sandbox.url(),
+            customer.data_dir.display(),
+            [State::Network, State::App].map(|state| format!(" --state {}", state.uri())).concat(),
+            exports.collect::<Vec<_>>().join("\n"),
         ))?;
         tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
     }

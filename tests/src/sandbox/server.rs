@@ -96,6 +96,8 @@ impl Sandbox {
         let mut env = vec![
             ("AWS_ENDPOINT_URL".to_owned(), self.url()),
             ("AWS_REGION".to_owned(), DEFAULT_REGION.to_owned()),
+            // Version 1 of the AWS command line knows this name only.
+            ("AWS_DEFAULT_REGION".to_owned(), DEFAULT_REGION.to_owned()),
             ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
         ];
         if let Some(key) = key {
