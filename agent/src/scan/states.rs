@@ -65,8 +65,8 @@ impl Sources {
         let mut objects = Vec::new();
         let mut seen = HashSet::new();
         for (text, source) in self.0 {
-            match locate(store, &text, &source).await {
-                Ok(Located::Local) => {
+            match locate(store, &text, &source, &mut errors).await {
+                Located::Local => {
                     for read in local(text).await {
                         match read {
                             Ok(state) => states.push(state),
@@ -75,8 +75,7 @@ impl Sources {
                     }
                 }
                 // Sources may overlap; a state declares its resources once.
-                Ok(Located::Objects(keys)) => objects.extend(keys.into_iter().filter(|key| seen.insert(key.clone()))),
-                Err(error) => errors.push(error),
+                Located::Objects(keys) => objects.extend(keys.into_iter().filter(|key| seen.insert(key.clone()))),
             }
         }
         let mut reads = stream::iter(objects)
@@ -114,27 +113,62 @@ enum Located {
     Objects(Vec<(String, String)>),
 }
 
-async fn locate(store: &impl ObjectStore, text: &str, source: &StateSource) -> Result<Located, StateError> {
+/// Finds the objects of a source. What can't be listed, or is not there, is added to `errors`.
+async fn locate(store: &impl ObjectStore, text: &str, source: &StateSource, errors: &mut Vec<StateError>) -> Located {
     let bucket = match source {
-        StateSource::S3Object { bucket, key } => return Ok(Located::Objects(vec![(bucket.clone(), key.clone())])),
+        StateSource::S3Object { bucket, key } => return Located::Objects(vec![(bucket.clone(), key.clone())]),
         StateSource::S3Prefix { bucket, .. } | StateSource::S3Glob { bucket, .. } => bucket,
-        StateSource::Local(_) | StateSource::LocalGlob(_) => return Ok(Located::Local),
+        StateSource::Local(_) | StateSource::LocalGlob(_) => return Located::Local,
     };
-    let prefix = source.list_prefix().unwrap_or_default();
+    let known = errors.len();
+    let mut keys = Vec::new();
+    for (place, prefix) in source.list_prefixes().into_iter().enumerate() {
+        let (found, failure) = list(store, bucket, prefix, source).await;
+        keys.extend(found);
+        match failure {
+            None => {}
+            Some(failure) if place == 0 => errors.push(refused(text, &failure)),
+            Some(failure) => errors.push(workspaces_refused(&source.uri_of(prefix), bucket, prefix, &failure)),
+        }
+    }
+    if keys.is_empty() && errors.len() == known {
+        errors.push(StateError::new(Code::StateNotFound, text, "no state is there"));
+    }
+    Located::Objects(keys.into_iter().map(|key| (bucket.clone(), key)).collect())
+}
+
+/// The keys of a source below one prefix, and what broke the listing off.
+async fn list(
+    store: &impl ObjectStore,
+    bucket: &str,
+    prefix: &str,
+    source: &StateSource,
+) -> (Vec<String>, Option<AwsFailure>) {
     let mut keys = Vec::new();
     let mut from = None;
     loop {
-        let page = store.keys(bucket, prefix, from).await.map_err(|failure| refused(text, &failure))?;
-        keys.extend(page.keys.into_iter().filter(|key| source.matches(key)));
-        match page.next {
-            Some(next) => from = Some(next),
-            None => break,
+        match store.keys(bucket, prefix, from).await {
+            Err(failure) => return (keys, Some(failure)),
+            Ok(page) => {
+                keys.extend(page.keys.into_iter().filter(|key| source.matches(key)));
+                match page.next {
+                    Some(next) => from = Some(next),
+                    None => return (keys, None),
+                }
+            }
         }
     }
-    if keys.is_empty() {
-        return Err(StateError::new(Code::StateNotFound, text, "no state is there"));
-    }
-    Ok(Located::Objects(keys.into_iter().map(|key| (bucket.clone(), key)).collect()))
+}
+
+/// The states of the workspaces lie beside the prefix, where the role may not be allowed to look.
+fn workspaces_refused(uri: &str, bucket: &str, prefix: &str, failure: &AwsFailure) -> StateError {
+    let mut error = refused(uri, failure);
+    error.detail = format!(
+        "the workspaces under {prefix} can't be listed: {}; allow s3:ListBucket on the bucket {bucket} for the prefix \
+         {prefix}, or name the states one by one",
+        error.detail
+    );
+    error
 }
 
 async fn local(path: String) -> Vec<Result<State, StateError>> {
@@ -182,6 +216,11 @@ mod tests {
 
     impl ObjectStore for Fake {
         async fn keys(&self, _bucket: &str, prefix: &str, from: Option<String>) -> Result<KeyPage, AwsFailure> {
+            if self.0.get(prefix) == Some(&"denied") {
+                let (service, operation) = (Service::S3, "ListObjectsV2");
+                let (aws_code, message) = ("AccessDenied".to_owned(), "Access Denied".to_owned());
+                return Err(AwsFailure { service, operation, kind: FailureKind::Denied, aws_code, message });
+            }
             // One key per page.
             let skip = from.map_or(0, |from| from.parse::<usize>().unwrap());
             let keys: Vec<&str> = self.0.keys().copied().filter(|key| key.starts_with(prefix)).collect();
@@ -226,6 +265,32 @@ mod tests {
         assert_eq!(uris, ["s3://bucket/a/one.tfstate", "s3://bucket/a/two.tfstate", "s3://bucket/b/three.tfstate"]);
         assert_eq!(read.states[0].source.version_id.as_deref(), Some("v1"));
         assert!(!read.incomplete && read.gaps.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_prefix_reads_its_workspaces_too_which_lie_beside_it() {
+        let objects = [
+            ("app/terraform.tfstate", STATE),
+            ("env:/prod/app/terraform.tfstate", STATE),
+            ("env:/prod/other/terraform.tfstate", STATE),
+        ];
+        for sources in [&["s3://bucket/app/"][..], &["s3://bucket/app/", "s3://bucket/env:/prod/app/"]] {
+            let read = read(sources, &objects).await.unwrap();
+            let uris: Vec<&str> = read.states.iter().map(|state| state.source.uri.as_str()).collect();
+            assert_eq!(uris, ["s3://bucket/app/terraform.tfstate", "s3://bucket/env:/prod/app/terraform.tfstate"]);
+        }
+        let read = read(&["s3://bucket/app/"], &objects[1..]).await.unwrap();
+        assert_eq!((read.states.len(), read.incomplete), (1, false));
+    }
+
+    #[tokio::test]
+    async fn workspaces_that_may_not_be_listed_are_a_gap_beside_the_states_of_the_prefix() {
+        let read = read(&["s3://bucket/app/"], &[("app/terraform.tfstate", STATE), ("env:/", "denied")]).await.unwrap();
+        assert_eq!(read.states.len(), 1);
+        assert!(read.incomplete);
+        let [gap] = read.gaps.as_slice() else { panic!("{:?}", read.gaps) };
+        assert_eq!((gap.code, gap.scope.state.as_deref()), (Code::StateAccessDenied, Some("s3://bucket/env:/")));
+        assert!(gap.detail.contains("s3:ListBucket") && gap.detail.contains("env:/"), "{}", gap.detail);
     }
 
     #[tokio::test]
