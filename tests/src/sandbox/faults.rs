@@ -54,22 +54,34 @@ pub struct FaultRule {
     pub operation: String,
     /// Text that the request's path, query or body must contain.
     pub resource: Option<String>,
-    /// How often.
+    /// How many matching calls pass unharmed first.
+    pub skip: u32,
+    /// How often, from then on.
     pub when: When,
     /// What.
     pub fault: Fault,
 }
 
 impl FaultRule {
-    /// A fault for every call of one operation; narrow it with [`FaultRule::on`], [`FaultRule::times`], [`FaultRule::chance`].
+    /// A fault for every call of one operation; narrow it with [`FaultRule::on`], [`FaultRule::after`], [`FaultRule::times`],
+    /// [`FaultRule::chance`].
     pub fn new(service: &str, operation: &str, fault: Fault) -> Self {
-        Self { service: service.to_owned(), operation: operation.to_owned(), resource: None, when: When::Always, fault }
+        let (service, operation) = (service.to_owned(), operation.to_owned());
+        Self { service, operation, resource: None, skip: 0, when: When::Always, fault }
     }
 
     /// Only for requests that contain this text.
     #[must_use]
     pub fn on(mut self, resource: &str) -> Self {
         self.resource = Some(resource.to_owned());
+        self
+    }
+
+    /// Only after `count` matching calls that pass unharmed, for example to break a paged listing in its middle. A call that an
+    /// earlier rule fails is not counted.
+    #[must_use]
+    pub fn after(mut self, count: u32) -> Self {
+        self.skip = count;
         self
     }
 
@@ -117,6 +129,10 @@ impl State {
     }
 
     fn fires(&mut self, index: usize) -> bool {
+        if let Some(left) = self.rules[index].skip.checked_sub(1) {
+            self.rules[index].skip = left;
+            return false;
+        }
         match self.rules[index].when {
             When::Always => true,
             When::Times(0) => false,
@@ -197,6 +213,16 @@ mod tests {
         faults.add(FaultRule::new("iam", "GetRole", Fault::Throttle).times(2));
         let due: Vec<bool> = (0..4).map(|_| faults.due("iam", "GetRole", "").is_some()).collect();
         assert_eq!(due, [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_fault_may_let_the_first_matching_calls_pass() {
+        let faults = Faults::default();
+        faults
+            .add(FaultRule::new("resource-explorer-2", "ListResources", Fault::Throttle).on("view").after(2).times(1));
+        let due = |request: &str| faults.due("resource-explorer-2", "ListResources", request).is_some();
+        let calls = ["view", "other", "view", "other", "view", "view"];
+        assert_eq!(calls.map(due), [false, false, false, false, true, false]);
     }
 
     #[test]
