@@ -90,8 +90,15 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let account = find_account(&context, &target).await?;
             output::say(
                 "note: attach AWS's managed policy ReadOnlyAccess beside this one: Cloud Control reads each resource with the \
-                 role's own permissions.",
+                 role's own permissions. This policy denies what ReadOnlyAccess would read beyond descriptions: items, messages, \
+                 logs.",
             );
+            if bucket.is_none() {
+                output::say(
+                    "note: without --bucket, objects of all buckets stay readable through ReadOnlyAccess; name the state's bucket \
+                     to deny all others.",
+                );
+            }
             let state = bucket.map(|bucket| StateLocation { bucket, key_prefixes: key_prefix });
             permission_policy(account.role_arn().partition(), state.as_ref())?
         }

@@ -14,7 +14,7 @@ pub struct BucketName(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
-/// A bucket and prefixes; without prefixes, the whole bucket.
+/// A bucket and prefixes; without prefixes, the whole bucket. The workspaces of a prefix belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateLocation {
     /// The bucket.
@@ -22,6 +22,10 @@ pub struct StateLocation {
     /// The prefixes.
     pub key_prefixes: Vec<KeyPrefix>,
 }
+
+/// Where Terraform's S3 backend puts workspaces by default (`workspace_key_prefix`): beside the prefix of the default one,
+/// `env:/<workspace>/<key>`. To find a key's workspaces, their names must be listed.
+const WORKSPACES: &str = "env:/";
 
 /// What the templates show of a [`StateLocation`].
 pub(super) struct StateView {
@@ -34,13 +38,22 @@ impl StateLocation {
     pub(super) fn view(&self, partition: Partition) -> StateView {
         // Bucket ARNs hold neither region nor account.
         let bucket_arn = format!("arn:{partition}:s3:::{}", self.bucket.0);
-        let patterns: Vec<String> = self.key_prefixes.iter().map(|prefix| format!("{}*", prefix.0)).collect();
-        let object_arns = if patterns.is_empty() {
-            vec![format!("{bucket_arn}/*")]
-        } else {
-            patterns.iter().map(|pattern| format!("{bucket_arn}/{pattern}")).collect()
-        };
-        StateView { bucket_arn, object_arns, list_patterns: patterns }
+        if self.key_prefixes.is_empty() {
+            return StateView { object_arns: vec![format!("{bucket_arn}/*")], bucket_arn, list_patterns: Vec::new() };
+        }
+        let (mut object_arns, mut list_patterns) = (Vec::new(), Vec::new());
+        for KeyPrefix(prefix) in &self.key_prefixes {
+            object_arns.push(format!("{bucket_arn}/{prefix}*"));
+            list_patterns.push(format!("{prefix}*"));
+            if !prefix.starts_with(WORKSPACES) {
+                object_arns.push(format!("{bucket_arn}/{WORKSPACES}*/{prefix}*"));
+            }
+        }
+        let workspaces = format!("{WORKSPACES}*");
+        if object_arns.len() > list_patterns.len() && !list_patterns.contains(&workspaces) {
+            list_patterns.push(workspaces);
+        }
+        StateView { bucket_arn, object_arns, list_patterns }
     }
 }
 

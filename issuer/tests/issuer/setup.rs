@@ -1,7 +1,7 @@
 //! The documents: what they look like, and what they decide.
 
 use driftwise_contract::claims::TrustForm;
-use driftwise_contract::policy::{Context, PolicyDocument, Request, RequestPrincipal};
+use driftwise_contract::policy::{Context, PolicyDocument, Request, RequestPrincipal, evaluate_all};
 use driftwise_contract::{OrgId, RoleArn};
 use driftwise_issuer::federation::Settings;
 use driftwise_issuer::setup::{StateLocation, TrustPolicy, bucket_policy, permission_policy};
@@ -177,7 +177,25 @@ proptest! {
         prop_assert!(!allows("s3:GetObject", &outside, None, role.as_str()) || key.starts_with(&prefix));
         prop_assert!(!allows("s3:GetObject", &object, None, &other_role));
         prop_assert!(!allows("s3:ListBucket", &arn, None, role.as_str()), "the whole bucket is not listed");
-        prop_assert!(permission_policy(role.partition(), Some(&location)).is_ok());
+        // The workspaces of the prefix belong to it, those of others don't.
+        let (workspace, elsewhere) =
+            (format!("{arn}/env:/blue/{prefix}{key}"), format!("arn:{}:s3:::{bucket}x/{prefix}{key}", role.partition()));
+        prop_assert!(allows("s3:GetObject", &workspace, None, role.as_str()) || prefix.starts_with("env:/"));
+        prop_assert!(allows("s3:ListBucket", &arn, Some("env:/"), role.as_str()) || prefix.starts_with("env:/"));
+
+        // Beside ReadOnlyAccess, here a policy that allows everything, the permission policy keeps data unread.
+        let permissions = permission_policy(role.partition(), Some(&location)).unwrap();
+        let everything = PolicyDocument::parse(
+            r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#,
+        ).unwrap();
+        let may = |action: &str, resource: &str| {
+            evaluate_all([&everything, &permissions], &Request::new(action, resource)).is_allowed()
+        };
+        prop_assert!(may("s3:GetObject", &object));
+        prop_assert!(!may("s3:GetObject", &elsewhere));
+        prop_assert!(!may("s3:GetObject", &outside) || key.starts_with(&prefix));
+        prop_assert!(!may("dynamodb:Scan", "arn:aws:dynamodb:eu-west-1:123456789012:table/t"));
+        prop_assert!(may("dynamodb:DescribeTable", "arn:aws:dynamodb:eu-west-1:123456789012:table/t"));
     }
 }
 
