@@ -91,7 +91,7 @@ async fn a_half_finished_scan_leaves_no_half_report() {
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let before = std::fs::read(&path).unwrap();
 
-    // The index breaks in the middle of its pages, for good.
+    // The index breaks, for good.
     let broken = Fault::Error { status: 500, code: "InternalServerException".into(), message: "broken".into() };
     stage.sandbox.world().faults.add(FaultRule::new("resource-explorer-2", "ListResources", broken));
     let finished = stage.scan_small(&customer, &args).run().await.unwrap();

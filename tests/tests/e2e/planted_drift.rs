@@ -116,13 +116,28 @@ async fn secrets_of_the_states(stage: &Stage) -> Vec<String> {
         let state: Value = serde_json::from_slice(&object.body.collect().await.unwrap().into_bytes()).unwrap();
         for instance in state["resources"].as_array().unwrap().iter().flat_map(|r| r["instances"].as_array().unwrap()) {
             for path in instance["sensitive_attributes"].as_array().into_iter().flatten() {
-                secrets.extend(instance["attributes"][path[0]["value"].as_str().unwrap()].as_str().map(str::to_owned));
+                let marked = path.as_array().unwrap().iter().fold(&instance["attributes"], |at, step| {
+                    step["value"]
+                        .as_str()
+                        .map_or_else(|| &at[step["value"].as_u64().unwrap() as usize], |name| &at[name])
+                });
+                texts_of(marked, &mut secrets);
             }
         }
         for output in state["outputs"].as_object().unwrap().values().filter(|output| output["sensitive"] == true) {
-            secrets.extend(output["value"].as_str().map(str::to_owned));
+            texts_of(&output["value"], &mut secrets);
         }
     }
     secrets.retain(|secret| secret.len() >= 8);
     secrets
+}
+
+/// Every text in a value: a mark may stand on an object or a list.
+fn texts_of(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        Value::Object(members) => members.values().for_each(|member| texts_of(member, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

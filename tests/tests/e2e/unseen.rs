@@ -6,7 +6,7 @@ use driftwise_contract::report::{ScanReport, Verdict};
 use driftwise_tests::sandbox::{Fault, FaultRule};
 use driftwise_tests::stage::{ACCOUNT_ID, Customer, ROLE_NAME, Stage, queue_arn, resources_of, small_state};
 
-use crate::program;
+use crate::{assert_fails_with, program};
 
 async fn small() -> (Stage, Customer) {
     Stage::open_small(program()).await.expect("the small account is set up")
@@ -154,8 +154,8 @@ async fn a_view_without_tags_is_a_gap_and_no_tag_is_called_changed() {
     });
     let (report, finished) = stage.report(stage.scan_small(&customer, &[])).await.unwrap();
     assert_eq!(report.findings, vec![]);
-    // Cloud Control shows the tags of what it reads; only what it can't read stays unknown.
-    assert!(matches!(finished.code, 0 | 3), "{}", finished.code);
+    assert_eq!(codes(&report), [Code::ResourceExplorerNoTags]);
+    assert_eq!((report.verdict, finished.code), (Verdict::Incomplete, 3));
     stage.close().await.unwrap();
 }
 
@@ -185,5 +185,52 @@ async fn a_hand_attached_policy_is_found_even_when_a_refreshed_state_has_absorbe
     let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}");
     assert_eq!(keys, [format!("undeclared_grant {role} managed arn:aws:iam::aws:policy/AdministratorAccess")]);
     assert_eq!(finished.code, 1);
+    stage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workspaces_beside_a_prefix_are_read_with_it() {
+    let (stage, customer) = small().await;
+    // The default workspace declares all but the queue, the workspace blue declares the queue.
+    let (mut default, mut blue) = (small_state(), small_state());
+    resources_of(&mut default).retain(|resource| resource["type"] != "aws_sqs_queue");
+    resources_of(&mut blue).retain(|resource| resource["type"] == "aws_sqs_queue");
+    stage.put_state("small/terraform.tfstate", default.to_string()).await.unwrap();
+    stage.put_state("env:/blue/small/terraform.tfstate", blue.to_string()).await.unwrap();
+    stage.put_state("env:/blue/other/terraform.tfstate", "not of this prefix").await.unwrap();
+    let scan = || stage.agent(&customer.data_dir, &["scan", "--state", "s3://acme-small-state/small/"]);
+    let (report, finished) = stage.report(scan()).await.unwrap();
+    assert_eq!((report.findings.as_slice(), report.gaps.as_slice()), ([].as_slice(), [].as_slice()));
+    assert_eq!((report.states.len(), finished.code), (2, 0));
+
+    // Not allowed to look for workspaces: nothing is called unmanaged, and the report says why.
+    let denied = FaultRule::new("s3", "ListObjectsV2", Fault::AccessDenied).on("env%3A");
+    stage.sandbox.world().faults.add(denied);
+    let (report, finished) = stage.report(scan()).await.unwrap();
+    assert_eq!(report.findings, vec![]);
+    assert!(codes(&report).contains(&Code::StateAccessDenied), "{:?}", report.gaps);
+    assert_eq!(finished.code, 3);
+    stage.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_generated_role_lets_the_agent_read_no_object_but_the_state() {
+    let (stage, customer) = small().await;
+    let location = aws_sdk_s3::types::CreateBucketConfiguration::builder()
+        .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuCentral1)
+        .build();
+    stage.s3().create_bucket().bucket("acme-payroll").create_bucket_configuration(location).send().await.unwrap();
+    stage
+        .s3()
+        .put_object()
+        .bucket("acme-payroll")
+        .key("x.tfstate")
+        .body(small_state().to_string().into_bytes().into())
+        .send()
+        .await
+        .unwrap();
+    let finished =
+        stage.agent(&customer.data_dir, &["scan", "--state", "s3://acme-payroll/x.tfstate"]).run().await.unwrap();
+    assert_fails_with(&finished, "state.access_denied");
     stage.close().await.unwrap();
 }
