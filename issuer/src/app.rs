@@ -2,6 +2,7 @@
 //! clock and a socket of their own.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::federation::{Documents, Settings};
 use crate::http;
-use crate::keyring::{KeyDirectory, Keyring};
-use crate::store::{Store, used_assertions};
+use crate::keyring::{KeyDirectory, Keyring, KeyringError};
+use crate::store::{Store, StoreError, signing_keys, used_assertions};
 
 /// How often assertions that can't be valid any more are forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_mins(1);
@@ -58,6 +59,16 @@ impl App {
     }
 }
 
+/// What a start does when the store knows of signing keys and the key directory holds none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostKeys {
+    /// Refuse to start: most likely a volume is not mounted.
+    #[default]
+    Refuse,
+    /// Make a new key. Tokens signed by the old ones stop verifying. Refused while the directory does hold keys.
+    GiveUp,
+}
+
 /// The issuer, not yet running.
 #[derive(Debug)]
 pub struct Issuer;
@@ -77,17 +88,20 @@ impl Issuer {
     ///
     /// `config.server.listen` is not used: the listener is what is listened on.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, listener: TcpListener) -> anyhow::Result<RunningIssuer> {
+        Self::start_with(config, clock, listener, LostKeys::Refuse).await
+    }
+
+    /// [`Issuer::start`], with a say in what happens when the signing keys are gone.
+    pub async fn start_with(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        listener: TcpListener,
+        lost_keys: LostKeys,
+    ) -> anyhow::Result<RunningIssuer> {
         install_crypto();
         let address = listener.local_addr().context("the listener has no address")?;
-        let store = Store::open(&config.store.path).await?;
-        let keyring = {
-            let (directory, source) = (KeyDirectory::new(&config.keys.directory), config.keys.master_key.clone());
-            let clock = clock.clone();
-            tokio::task::spawn_blocking(move || Keyring::open_or_create(&directory, &source, &*clock))
-                .await
-                .context("opening the keys was interrupted")?
-                .map_err(crate::Error::from)?
-        };
+        let store = open_store(&config.store.path).await?;
+        let keyring = open_keys(&config.keys, &store, &clock, lost_keys).await?;
         let settings = config.settings();
         let documents =
             Documents::new(&settings, &keyring.published()).context("can't make the published documents")?;
@@ -130,6 +144,64 @@ impl RunningIssuer {
     }
 }
 
+async fn open_store(path: &Path) -> Result<Store, crate::Error> {
+    let is_new = !path.exists();
+    let store = Store::open(path).await?;
+    if is_new {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        tracing::warn!(path = %path.display(), "made a new store");
+    }
+    Ok(store)
+}
+
+/// Opens or makes the keys, and notes in the store which they are.
+async fn open_keys(
+    keys: &crate::config::Keys,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    lost_keys: LostKeys,
+) -> anyhow::Result<Keyring> {
+    let known = signing_keys::list(&mut *store.connection().await.map_err(crate::Error::from)?)
+        .await
+        .map_err(crate::Error::from)?;
+    let (directory, source, clock) = (KeyDirectory::new(&keys.directory), keys.master_key.clone(), clock.clone());
+    let keyring = tokio::task::spawn_blocking(move || {
+        let found = Keyring::open(&directory, &source)?;
+        match (found, lost_keys) {
+            (Some(_), LostKeys::GiveUp) => Err(KeyringError::KeysPresent { directory: directory.path().to_owned() }),
+            (Some(keyring), LostKeys::Refuse) => Ok(keyring),
+            (None, LostKeys::Refuse) if !known.is_empty() => Err(KeyringError::KeysGone {
+                directory: std::path::absolute(directory.path()).unwrap_or_else(|_| directory.path().to_owned()),
+                count: if known.len() == 1 { "1 was".into() } else { format!("{} were", known.len()) },
+            }),
+            (None, _) => {
+                let keyring = Keyring::open_or_create(&directory, &source, &*clock)?;
+                if !known.is_empty() {
+                    tracing::warn!(
+                        key.kid = %keyring.signing_kid(),
+                        "the old signing keys were given up: tokens signed by them stop verifying, and new ones are taken \
+                         once AWS has read the new key set"
+                    );
+                }
+                Ok(keyring)
+            }
+        }
+    })
+    .await
+    .context("opening the keys was interrupted")?
+    .map_err(crate::Error::from)?;
+    record(store, &keyring).await.map_err(crate::Error::from)?;
+    Ok(keyring)
+}
+
+async fn record(store: &Store, keyring: &Keyring) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    for key in keyring.keys() {
+        signing_keys::record(&mut tx, key.kid(), key.created_at_s().saturating_mul(1000)).await?;
+    }
+    tx.commit().await
+}
+
 /// jsonwebtoken has no default where several back ends are linked; ours is aws-lc.
 fn install_crypto() {
     // An error means that it is installed already.
@@ -155,7 +227,7 @@ async fn sweep(app: Arc<App>, stopped: impl Future<Output = ()>) {
     }
 }
 
-async fn sweep_once(app: &App) -> Result<(), crate::store::StoreError> {
+async fn sweep_once(app: &App) -> Result<(), StoreError> {
     let mut db = app.store.connection().await?;
     let forgotten = used_assertions::sweep(&mut db, app.clock.now_ms()).await?;
     tracing::debug!(forgotten, "forgot old assertions");

@@ -70,10 +70,14 @@ impl Error {
             Self::AccountUnknown { org, .. } => {
                 format!("`driftwise-issuer account list --org {org}` shows its accounts.")
             }
-            Self::RoleTaken(_) => "A role trusts one org; create a role of its own for this org.".into(),
-            Self::AccountHasOtherRole { org, .. } => {
-                format!("An account has one role per org; `driftwise-issuer account list --org {org}` shows it.")
-            }
+            Self::RoleTaken(_) => "A role trusts one org; create a role of its own for this org. Where the other org \
+                                   registered it by mistake, take that back: `driftwise-issuer account remove --org \
+                                   OTHER --account-id ID`."
+                .into(),
+            Self::AccountHasOtherRole { org, account } => format!(
+                "An account has one role per org; `driftwise-issuer account list --org {org}` shows it. To register \
+                 another one, first `driftwise-issuer account remove --org {org} --account-id {account}`."
+            ),
             Self::EnrolmentCodeInvalid => "Ask for a new code: `driftwise-issuer agent enrol --org ORG`.".into(),
             Self::PublicKeyInvalid(_) => "Use an RSA key of 2,048 to 4,096 bits or a P-256 key.".into(),
             Self::PublicKeyTaken => "Make a new key for each enrolment.".into(),
@@ -81,6 +85,11 @@ impl Error {
                                            --role-arn ARN --region REGION`."
                 .into(),
             Self::Keyring(error) => return error.hint(),
+            Self::Store(StoreError::Missing { .. }) => {
+                "Name the configuration with --config or DRIFTWISE_ISSUER_CONFIG: relative paths are resolved against \
+                 the working directory. `driftwise-issuer serve` and `driftwise-issuer org create` make a new store."
+                    .into()
+            }
             Self::AccountInvalid(_) | Self::Assertion(_) | Self::Store(_) => return None,
         })
     }

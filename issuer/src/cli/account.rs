@@ -1,11 +1,12 @@
 //! `driftwise-issuer account …`
 
 use clap::{Args, Subcommand};
-use driftwise_contract::claims::TrustForm;
+use driftwise_contract::claims::{TOKEN_LIFETIME_S, TrustForm};
 use driftwise_contract::wire::AccountInfo;
 use driftwise_contract::{AccountId, OrgId, Region, RoleArn};
 
 use super::{Context, output, require_org};
+use crate::Error;
 use crate::accounts::AwsAccount;
 use crate::store::accounts;
 
@@ -13,6 +14,15 @@ use crate::store::accounts;
 pub(super) enum Command {
     /// Register an AWS account of an org, or change region and form of a registered one
     Register(Register),
+    /// Take an account's registration away, for instance one with a mistyped role
+    Remove {
+        /// The org
+        #[arg(long)]
+        org: OrgId,
+        /// The AWS account, 12 digits
+        #[arg(long, value_name = "ID")]
+        account_id: AccountId,
+    },
     /// List the accounts of an org
     List {
         /// The org
@@ -52,6 +62,20 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             if let Some(warning) = crate::setup::warning(form) {
                 output::say(&format!("warning: {warning}"));
             }
+            context.output.value(&account.info(), account.account_id().as_str())
+        }
+        Command::Remove { org, account_id } => {
+            let mut tx = store.begin().await?;
+            let org = require_org(&mut tx, org).await?;
+            let account = accounts::find(&mut tx, org.scope(), &account_id).await?;
+            let account = account.ok_or_else(|| Error::AccountUnknown { org: org.id, account: account_id.clone() })?;
+            accounts::remove(&mut tx, org.scope(), &account_id).await?;
+            tx.commit().await?;
+            output::say(&format!(
+                "Tokens minted so far stay valid for up to {} minutes; AWS sessions begun with them run on until they \
+                 expire.",
+                TOKEN_LIFETIME_S / 60
+            ));
             context.output.value(&account.info(), account.account_id().as_str())
         }
         Command::List { org } => {

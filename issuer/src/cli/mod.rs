@@ -44,7 +44,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the issuer until it is told to stop (SIGINT, SIGTERM)
-    Serve,
+    Serve(serve::Arguments),
     /// Organisations
     #[command(subcommand)]
     Org(org::Command),
@@ -70,8 +70,21 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The store, which must exist: a command in the wrong directory must not make another one.
     async fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.config.store.path).await?)
+        Ok(Store::open_existing(&self.config.store.path).await.map_err(Error::from)?)
+    }
+
+    /// The store, made where there is none.
+    async fn store_or_new(&self) -> anyhow::Result<Store> {
+        let path = &self.config.store.path;
+        let is_new = !path.exists();
+        let store = Store::open(path).await.map_err(Error::from)?;
+        if is_new {
+            let path = std::path::absolute(path).context("the working directory has no path")?;
+            output::say(&format!("made a new store at {}", path.display()));
+        }
+        Ok(store)
     }
 }
 
@@ -106,7 +119,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
     let context = Context { config, clock, output: Output::new(stdout, arguments.json) };
     runtime.block_on(async {
         match arguments.command {
-            Command::Serve => serve::run(context).await,
+            Command::Serve(arguments) => serve::run(&arguments, context).await,
             Command::Org(command) => org::run(command, context).await,
             Command::Account(command) => account::run(command, context).await,
             Command::Agent(command) => agent::run(command, context).await,

@@ -29,9 +29,9 @@ struct OrgView {
 }
 
 pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
-    let store = context.store().await?;
     match command {
         Command::Create { name } => {
+            let store = context.store_or_new().await?;
             let id = OrgId::from_uuid(context.clock.new_uuid());
             let now_ms = context.clock.now_ms();
             orgs::insert(&mut *store.connection().await?, id, &name, now_ms).await?;
@@ -39,6 +39,7 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             context.output.value(&view, &id.to_string())
         }
         Command::List => {
+            let store = context.store().await?;
             let orgs = orgs::list(&mut *store.connection().await?).await?;
             let views: Vec<OrgView> = orgs
                 .into_iter()

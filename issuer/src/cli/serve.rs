@@ -3,20 +3,30 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Args;
 use tokio::net::TcpListener;
 
 use super::Context;
-use crate::app::Issuer;
+use crate::app::{Issuer, LostKeys};
 use crate::clock::SystemClock;
 
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Give lost signing keys up and make a new one: tokens signed by the old keys stop verifying. For an empty key
+    /// directory only
+    #[arg(long)]
+    new_key: bool,
+}
+
 /// Serves in the foreground. The first SIGINT or SIGTERM lets running requests end; a second one ends at once.
-pub(super) async fn run(context: Context<'_>) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: &Arguments, context: Context<'_>) -> anyhow::Result<()> {
     let listen = context.config.server.listen;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("can't listen on {listen} (server.listen): is another process there?"))?;
     let mut stop = stop_signals()?;
-    let mut issuer = Issuer::start(context.config, Arc::new(SystemClock), listener).await?;
+    let lost_keys = if arguments.new_key { LostKeys::GiveUp } else { LostKeys::Refuse };
+    let mut issuer = Issuer::start_with(context.config, Arc::new(SystemClock), listener, lost_keys).await?;
     tokio::select! {
         error = issuer.failed() => return Err(error),
         _ = stop.recv() => tracing::info!("stopping; running requests may end"),

@@ -33,6 +33,23 @@ pub enum KeyringError {
         /// Where the master key would lie by default.
         expected: PathBuf,
     },
+    /// There is no signing key, but this store's tokens were signed by some.
+    #[error(
+        "{} holds no signing key, but {count} made for this store before: is the volume not mounted, were the keys moved, \
+         or does keys.directory name another place?", directory.display()
+    )]
+    KeysGone {
+        /// The key directory, absolute.
+        directory: PathBuf,
+        /// How many keys the store knows of, with verb: `1 was`.
+        count: String,
+    },
+    /// Old keys were to be given up, but they are there.
+    #[error("{} holds signing keys, so there is none to give up", directory.display())]
+    KeysPresent {
+        /// The key directory.
+        directory: PathBuf,
+    },
     /// The master key is not 32 bytes in a known spelling.
     #[error("the master key of {origin} is not 32 bytes: {cause}")]
     MasterKeyInvalid {
@@ -98,6 +115,12 @@ impl KeyringError {
             Self::MasterKeyMissing { .. } => {
                 "Restore the master key from backup, or configure it (keys.master_key_file or keys.master_key).".into()
             }
+            Self::KeysGone { .. } => {
+                "Mount or restore the key directory from backup. To give the old keys up: `driftwise-issuer serve --new-key` \
+                 makes a new one, and tokens signed by an old key stop verifying."
+                    .into()
+            }
+            Self::KeysPresent { .. } => "Start without --new-key.".into(),
             Self::MasterKeyInvalid { .. } => {
                 "Give 32 random bytes as base64 or as 64 hexadecimal digits: `openssl rand -base64 32`.".into()
             }

@@ -40,12 +40,22 @@ pub async fn upsert(db: &mut Connection, scope: OrgScope, account: &AwsAccount, 
             Err(Error::AccountHasOtherRole { org: scope.org(), account: account.account_id().clone() })
         }
         Ok(_) => Ok(()),
-        // The one other unique constraint: accounts_role_of_one_org.
+        // The other unique constraints: accounts_role_of_one_org and, as IAM compares, accounts_role_of_one_org_any_case.
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             Err(Error::RoleTaken(account.role_arn().clone()))
         }
         Err(error) => Err(StoreError::from(error).into()),
     }
+}
+
+/// Takes a registration away. False when there was none.
+pub async fn remove(db: &mut Connection, scope: OrgScope, account_id: &AccountId) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM accounts WHERE org_id = $1 AND account_id = $2")
+        .bind(scope.org().to_string())
+        .bind(account_id.as_str())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The org's account of that id.
@@ -64,14 +74,15 @@ pub async fn find(
     row.map(convert).transpose()
 }
 
-/// The org's account that has that role.
+/// The org's account that has that role, in any case: IAM takes `role/Scan` and `role/scan` for one.
 pub async fn find_by_role(
     db: &mut Connection,
     scope: OrgScope,
     role: &RoleArn,
 ) -> Result<Option<AwsAccount>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 AND role_arn = $2",
+        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 AND \
+         lower(role_arn) = lower($2)",
     )
     .bind(scope.org().to_string())
     .bind(role.as_str())

@@ -4,8 +4,10 @@ use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Every migration: number, name, SQL. To add one, add a file and a row.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "orgs, agents, accounts", include_str!("../../migrations/0001_orgs_agents_accounts.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "orgs, agents, accounts", include_str!("../../migrations/0001_orgs_agents_accounts.sql")),
+    (2, "signing keys, roles in any case", include_str!("../../migrations/0002_signing_keys_roles.sql")),
+];
 
 pub(super) fn migrator() -> Migrator {
     let migrations = MIGRATIONS.map(|(version, name, sql)| {

@@ -13,9 +13,10 @@ pub mod enrolment_codes;
 mod migrations;
 pub mod orgs;
 mod scope;
+pub mod signing_keys;
 pub mod used_assertions;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -59,6 +60,12 @@ pub enum StoreError {
         /// Why not.
         cause: String,
     },
+    /// There is no file, and none was to be made.
+    #[error("there is no store at {}", path.display())]
+    Missing {
+        /// The absolute path.
+        path: PathBuf,
+    },
     /// The file was written by another version, or a migration failed.
     #[error("can't bring the store {} to this version: {cause}", path.display())]
     Migration {
@@ -81,10 +88,26 @@ pub enum StoreError {
 }
 
 impl Store {
+    /// Opens a store that exists and brings its schema to this version. A wrong path makes no second store.
+    pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) });
+        }
+        Self::open(path).await
+    }
+
     /// Opens the store and brings its schema to this version. The file is made, for the owner alone, where it does not
     /// exist.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let open_fault = |cause: String| StoreError::Open { path: path.to_owned(), cause };
+        create_parent(path).map_err(|error| open_fault(error.to_string()))?;
+        // Two processes that migrate at once would both make the same tables: SQLite has no lock for that. The operating
+        // system lets go of this one when the process ends, however it ends.
+        let lock_path = lock_path(path);
+        let _lock = tokio::task::spawn_blocking(move || lock(&lock_path))
+            .await
+            .map_err(|error| open_fault(error.to_string()))?
+            .map_err(|error| open_fault(format!("its lock file: {error}")))?;
         create_private(path).map_err(|error| open_fault(error.to_string()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -171,19 +194,39 @@ fn parse<T: FromStr<Err: std::fmt::Display>>(column: &'static str, text: &str) -
     text.parse().map_err(|error: T::Err| StoreError::Corrupt { column, cause: error.to_string() })
 }
 
-/// SQLite makes files by the umask, and its -wal and -shm files with the mode of the first.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent)?;
+fn create_parent(path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => std::fs::create_dir_all(parent),
+        None => Ok(()),
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+}
+
+/// Beside the store: `issuer.db.lock`.
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// Waits until no other process opens the store. The lock is held as long as the file is.
+fn lock(path: &Path) -> std::io::Result<File> {
+    let file = private(OpenOptions::new().write(true).create(true).truncate(false)).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    match options.open(path) {
+    options
+}
+
+/// SQLite makes files by the umask, and its -wal and -shm files with the mode of the first.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
     }
@@ -226,6 +269,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn first_starts_at_once_all_open_the_store() {
+        for _ in 0..5 {
+            let directory = tempfile::TempDir::new().unwrap();
+            let path = directory.path().join("issuer.db");
+            let together = std::sync::Barrier::new(6);
+            std::thread::scope(|scope| {
+                for _ in 0..6 {
+                    scope.spawn(|| {
+                        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                        together.wait();
+                        runtime.block_on(async { Store::open(&path).await.unwrap().check().await.unwrap() });
+                    });
+                }
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_store_is_made_by_open_alone() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("issuer.db");
+        let error = Store::open_existing(&path).await.unwrap_err().to_string();
+        assert_eq!(error, format!("there is no store at {}", path.display()));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        Store::open(&path).await.unwrap();
+        Store::open_existing(&path).await.unwrap();
+    }
+
     #[tokio::test]
     async fn every_connection_is_durable_and_holds_to_foreign_keys() {
         let (_directory, _path, store) = scratch().await;
@@ -242,7 +314,7 @@ mod tests {
     async fn a_store_of_a_newer_version_is_refused() {
         let (_directory, path, store) = scratch().await;
         let mut db = store.connection().await.unwrap();
-        sqlx::query("UPDATE _sqlx_migrations SET version = 9999").execute(&mut *db).await.unwrap();
+        sqlx::query("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 1").execute(&mut *db).await.unwrap();
         drop(db);
         store.close().await;
         let error = Store::open(&path).await.unwrap_err().to_string();

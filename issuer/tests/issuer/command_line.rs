@@ -80,7 +80,7 @@ fn an_org_an_account_and_a_code_in_four_commands() {
     let trust = program.json(&["setup", "trust-policy", "--org", org, "--account", "123456789012"]);
     assert_eq!(trust["Statement"][0]["Condition"]["StringEquals"]["aws:RequestTag/dw_org_id"], org);
     let permission = program.json(&["setup", "permission-policy", "--org", org, "--account", "123456789012"]);
-    assert_eq!(permission["Statement"].as_array().unwrap().len(), 3);
+    assert_eq!(permission["Statement"].as_array().unwrap().len(), 4);
     let bucket = program.json(&[
         "setup",
         "bucket-policy",
@@ -138,6 +138,52 @@ fn refusals_exit_with_1_a_cause_and_a_hint() {
         assert!(talk.contains(says) && talk.starts_with("error: "), "{talk}");
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_mistyped_account_is_removed_and_then_free_for_the_right_org() {
+    let program = Program::new();
+    let (org, other) = (program.ok(&["org", "create", "--name", "A"]), program.ok(&["org", "create", "--name", "B"]));
+    let (org, other) = (org.trim(), other.trim());
+    let register = |org: &str, role: &str| {
+        let id = ["--account-id", "123456789012", "--role-arn", role, "--region", "eu-central-1"];
+        program.run(&[&["account", "register", "--org", org][..], &id].concat())
+    };
+    let remove = ["account", "remove", "--org", org, "--account-id", "123456789012"];
+    assert_eq!(register(org, ROLE).status.code(), Some(0));
+    for refused in [register(org, "arn:aws:iam::123456789012:role/other"), register(other, ROLE)] {
+        let talk = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(1) && talk.contains("account remove"), "{talk}");
+    }
+    let removed = program.run(&remove);
+    assert_eq!((removed.status.code(), &*removed.stdout), (Some(0), &b"123456789012\n"[..]));
+    assert!(String::from_utf8(removed.stderr).unwrap().contains("up to 5 minutes"));
+    assert_eq!(program.run(&remove).status.code(), Some(1), "it is gone");
+    assert_eq!(register(other, ROLE).status.code(), Some(0));
+}
+
+#[test]
+fn only_serve_and_org_create_make_a_store() {
+    let program = Program::new();
+    let path = program.directory.path().canonicalize().unwrap().join("issuer.db");
+    let org = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21";
+    for arguments in [
+        &["org", "list"][..],
+        &["account", "list", "--org", org],
+        &["agent", "list", "--org", org],
+        &["setup", "trust-policy", "--org", org, "--account", "123456789012"],
+    ] {
+        let output = program.run(arguments);
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{talk}");
+        assert!(talk.contains(&format!("there is no store at {}", path.display())), "{talk}");
+        assert!(talk.contains("--config") && talk.contains("working directory"), "{talk}");
+        assert!(!path.exists());
+    }
+    let made = program.run(&["org", "create", "--name", "Acme"]);
+    let talk = String::from_utf8(made.stderr).unwrap();
+    assert!(talk.contains(&format!("made a new store at {}", path.display())), "{talk}");
+    assert!(program.run(&["org", "create", "--name", "Other"]).stderr.is_empty(), "the second time there is one");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use driftwise_issuer::app::Issuer;
+use driftwise_issuer::Error;
+use driftwise_issuer::app::{Issuer, LostKeys};
 use driftwise_issuer::clock::Clock as _;
 use driftwise_issuer::config::Config;
 use driftwise_issuer::keyring::{
@@ -213,4 +214,34 @@ async fn an_issuer_with_the_wrong_master_key_does_not_start() {
     assert_eq!(clock.now_s(), NOW_S);
     let error = Issuer::start(config, clock, listener).await.unwrap_err();
     assert!(format!("{error:#}").contains("the master key does not open it"), "{error:#}");
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_are_never_silently_replaced() {
+    let directory = TempDir::new().unwrap();
+    let mut config = Config::new("http://127.0.0.1:9".parse().unwrap());
+    config.store.path = directory.path().join("issuer.db");
+    config.keys.directory = directory.path().join("keys");
+    copy_keys(&config.keys.directory);
+    let start = async |lost_keys| {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Issuer::start_with(config.clone(), TestClock::at(NOW_S), listener, lost_keys).await
+    };
+    // The keys were there before the store knew of them.
+    start(LostKeys::Refuse).await.unwrap().shutdown().await.unwrap();
+    let old = sealed_file(&config.keys.directory);
+    let error = start(LostKeys::GiveUp).await.unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(Error::Keyring(KeyringError::KeysPresent { .. }))), "{error:#}");
+
+    std::fs::remove_dir_all(&config.keys.directory).unwrap();
+    let error = start(LostKeys::Refuse).await.unwrap_err();
+    let hint = error.downcast_ref::<Error>().unwrap().hint().unwrap();
+    let text = format!("{error:#}");
+    assert!(text.contains(config.keys.directory.to_str().unwrap()) && text.contains("1 was made"), "{text}");
+    assert!(hint.contains("--new-key") && hint.contains("backup") && hint.contains("stop verifying"), "{hint}");
+    assert!(!config.keys.directory.exists(), "nothing was made");
+
+    start(LostKeys::GiveUp).await.unwrap().shutdown().await.unwrap();
+    assert_ne!(sealed_file(&config.keys.directory), old);
+    start(LostKeys::Refuse).await.unwrap().shutdown().await.unwrap();
 }

@@ -61,3 +61,23 @@ async fn an_account_keeps_its_role_while_region_and_form_may_change() {
     assert!(matches!(error, Error::AccountHasOtherRole { .. }), "{error}");
     assert_eq!(accounts::list(&mut db, org.scope()).await.unwrap(), [changed]);
 }
+
+#[tokio::test]
+async fn a_role_in_another_case_is_the_same_role_as_iam_sees_it() {
+    let issuer = TestIssuer::start().await;
+    let (org, other) = (issuer.org("Acme").await, issuer.org("Other").await);
+    let account = issuer.account(&org, "123456789012", TrustForm::SessionTag).await;
+    let shouted = AwsAccount::new(
+        account.account_id().clone(),
+        "arn:aws:iam::123456789012:role/SCAN".parse().unwrap(),
+        account.region().clone(),
+        account.trust_form(),
+    )
+    .unwrap();
+    let mut db = issuer.store.connection().await.unwrap();
+    let error = accounts::upsert(&mut db, other.scope(), &shouted, NOW_S).await.unwrap_err();
+    assert!(matches!(error, Error::RoleTaken(_)), "{error}");
+    let found = accounts::find_by_role(&mut db, org.scope(), shouted.role_arn()).await.unwrap().unwrap();
+    assert_eq!(found.role_arn(), account.role_arn(), "as it was registered");
+    assert!(accounts::find_by_role(&mut db, other.scope(), shouted.role_arn()).await.unwrap().is_none());
+}
