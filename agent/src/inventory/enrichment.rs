@@ -1,7 +1,8 @@
 //! Enrichment: the properties of resources, one Cloud Control read each, several at a time.
 //!
-//! What can't be read is marked on the resource and counted in one gap per type, region and reason. A type that the role may
-//! not read, or that a region does not offer, is asked for once and then left out there.
+//! What can't be read is marked on the resource and counted in one gap per type, region and reason. A type that a region does
+//! not offer is asked for once and then left out there; one that the role may not read, after a few refusals. One refusal
+//! says little: a policy may allow some resources of a type only, and a locked bucket answers for itself.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -75,14 +76,27 @@ impl Unread {
     }
 }
 
+/// After how many refused reads of a type in a region, and none that was allowed, the rest is left out.
+const DENIALS_THAT_CLOSE: u32 = 3;
+
+/// How reads of one type in one region went.
+#[derive(Debug, Default)]
+struct Course {
+    denials: u32,
+    /// One of them was allowed: refusals are about single resources then.
+    allowed: bool,
+    /// Why the rest is not worth asking for.
+    closed: Option<Unread>,
+}
+
 /// Reads resources through Cloud Control, and remembers what is not worth asking again.
 #[derive(Debug)]
 pub struct Enricher<'a, R> {
     reader: &'a R,
     partition: Partition,
     concurrency: usize,
-    /// Types that can't be read in a region, and why.
-    closed: Mutex<HashMap<(String, String), Unread>>,
+    /// By type and region.
+    courses: Mutex<HashMap<(String, String), Course>>,
     /// Why no call can be made any more.
     ended: Mutex<Option<Unread>>,
 }
@@ -90,7 +104,7 @@ pub struct Enricher<'a, R> {
 impl<'a, R: ResourceReader> Enricher<'a, R> {
     /// An enricher that keeps at most `concurrency` reads in flight.
     pub fn new(reader: &'a R, partition: Partition, concurrency: usize) -> Self {
-        Self { reader, partition, concurrency: concurrency.max(1), closed: Mutex::default(), ended: Mutex::default() }
+        Self { reader, partition, concurrency: concurrency.max(1), courses: Mutex::default(), ended: Mutex::default() }
     }
 
     /// Reads the resources at `places` into `resources`, and says what could not be read. `progress` is called per read.
@@ -153,27 +167,42 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
         if let Some(unread) = self.known_outcome(&key) {
             return Err(unread);
         }
-        self.reader.read(region, cfn_type, identifier).await.map_err(|failure| {
-            let unread = Unread::of(&failure);
-            self.remember(key, &failure, &unread);
-            unread
-        })
+        match self.reader.read(region, cfn_type, identifier).await {
+            Ok(properties) => {
+                let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
+                let course = courses.entry(key).or_default();
+                (course.allowed, course.closed) = (true, None);
+                Ok(properties)
+            }
+            Err(failure) => {
+                let unread = Unread::of(&failure);
+                self.remember(key, &failure, &unread);
+                Err(unread)
+            }
+        }
     }
 
     fn known_outcome(&self, key: &(String, String)) -> Option<Unread> {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.clone().or_else(|| self.closed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+        let courses = || self.courses.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.clone().or_else(|| courses().get(key)?.closed.clone())
     }
 
     fn remember(&self, key: (String, String), failure: &AwsFailure, unread: &Unread) {
+        let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
+        let course = courses.entry(key).or_default();
         match &failure.kind {
             FailureKind::SessionExpired | FailureKind::Credentials(_) => {
                 *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(unread.clone());
             }
             FailureKind::Denied | FailureKind::Unauthorized if is_about_one_resource(&failure.message) => {}
-            FailureKind::Denied | FailureKind::Unauthorized | FailureKind::UnsupportedType => {
-                self.closed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, unread.clone());
+            FailureKind::Denied | FailureKind::Unauthorized => {
+                course.denials += 1;
+                if course.denials >= DENIALS_THAT_CLOSE && !course.allowed {
+                    course.closed = Some(unread.clone());
+                }
             }
+            FailureKind::UnsupportedType => course.closed = Some(unread.clone()),
             _ => {}
         }
     }
@@ -240,6 +269,8 @@ mod tests {
                     (FailureKind::Denied, "x is not authorized to perform: sns:GetTopicAttributes on y")
                 }
                 "AWS::KMS::Key" => (FailureKind::Denied, "denied with an explicit deny in a resource-based policy"),
+                "AWS::S3::Bucket" if identifier.starts_with("locked") => (FailureKind::Denied, "Access Denied"),
+                "AWS::S3::Bucket" => return Ok(Map::new()),
                 "AWS::Kinesis::Stream" => (FailureKind::Throttled, "Rate exceeded"),
                 "AWS::Glue::Job" => (FailureKind::UnsupportedType, "not here"),
                 "AWS::IAM::Role" | "AWS::EC2::SecurityGroup" => {
@@ -285,17 +316,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_denied_type_is_asked_for_once_per_region_and_the_gap_names_the_action() {
-        let mut resources = ["a", "b", "c"].map(|name| resource("AWS::SNS::Topic", name, "eu-west-1")).to_vec();
-        resources.push(resource("AWS::SNS::Topic", "d", "us-east-1"));
+    async fn a_denied_type_is_asked_for_a_few_times_per_region_and_the_gap_names_the_action() {
+        let mut resources =
+            ["a", "b", "c", "d", "e"].map(|name| resource("AWS::SNS::Topic", name, "eu-west-1")).to_vec();
+        resources.push(resource("AWS::SNS::Topic", "f", "us-east-1"));
         let (gaps, calls) = enrich(&mut resources).await;
-        assert_eq!(calls.len(), 2);
+        assert_eq!(calls.len(), 4);
         assert_eq!(
             gaps.iter().map(|gap| (gap.code, gap.count)).collect::<Vec<_>>(),
-            [(Code::CloudControlDenied, 3), (Code::CloudControlDenied, 1)]
+            [(Code::CloudControlDenied, 5), (Code::CloudControlDenied, 1)]
         );
         assert!(gaps[0].detail.contains("sns:GetTopicAttributes"), "{}", gaps[0].detail);
-        assert_eq!(resources[2].enrichment, Enrichment::Failed { reason: EnrichmentFailure::AccessDenied });
+        assert_eq!(resources[4].enrichment, Enrichment::Failed { reason: EnrichmentFailure::AccessDenied });
+    }
+
+    #[tokio::test]
+    async fn a_few_locked_resources_hide_none_of_the_others_in_whatever_order_they_are_read() {
+        for names in [
+            ["locked-1", "a", "locked-2", "b", "locked-3", "locked-4", "c"],
+            ["locked-1", "locked-2", "a", "b", "c", "locked-3", "locked-4"],
+            ["a", "locked-1", "locked-2", "locked-3", "locked-4", "b", "c"],
+        ] {
+            let mut resources = names.map(|name| resource("AWS::S3::Bucket", name, "eu-west-1"));
+            let (gaps, calls) = enrich(&mut resources).await;
+            assert_eq!(calls.len(), 7);
+            let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
+            assert_eq!((gap.code, gap.count), (Code::CloudControlDenied, 4));
+            assert!(
+                resources.iter().all(|bucket| bucket.properties.is_some() != bucket.arn.as_str().contains("locked"))
+            );
+        }
     }
 
     #[tokio::test]

@@ -40,10 +40,10 @@ use crate::drift::{Actual, Declared, Join};
 use crate::fault::Fault;
 use crate::iam;
 use crate::identity::Enrolled;
-use crate::inventory::identifiers::from_declared;
+use crate::inventory::identifiers::{ArnContext, from_arn, from_declared};
 use crate::inventory::{Discovery, Enricher, defaults};
 use crate::issuer_client::IssuerClient;
-use crate::report;
+use crate::{registry, report};
 
 /// Scans the configured account and gives the report.
 pub async fn run(
@@ -206,17 +206,23 @@ fn managed_places(join: &Join) -> Vec<usize> {
     places
 }
 
-/// Where an ARN does not tell the Cloud Control identifier, the declaration of the same resource may: an elastic IP's
-/// needs its address, which stands in the state.
+/// Lets declarations say what the index does not. It calls several types by one name (a composite alarm is an alarm to it);
+/// the declaration's type is exact. And where an ARN does not tell the Cloud Control identifier, the declaration of the same
+/// resource may: an elastic IP's needs its address, which stands in the state.
 fn identify(resources: &mut [Resource], declared: &Declared, join: &Join, account: &AccountInfo) {
     for pair in &join.managed {
-        let Some(resource) = resources.get_mut(pair.resource).filter(|resource| resource.identifier.is_none()) else {
+        let Some(resource) = resources.get_mut(pair.resource) else { continue };
+        let declared = declared.resource(pair.declared);
+        let exact = registry::cfn_of_terraform(&declared.terraform_type).and_then(registry::cfn_type);
+        let Some(exact) = exact.filter(|exact| exact.readable) else { continue };
+        let same_type = resource.cfn_type.as_deref() == Some(exact.name);
+        if same_type && resource.identifier.is_some() {
             continue;
-        };
-        let read = from_declared(declared.resource(pair.declared), &account.account_id);
-        resource.identifier = read
-            .filter(|read| resource.cfn_type.as_deref().is_none_or(|cfn_type| cfn_type == read.cfn_type))
-            .map(|read| read.identifier);
+        }
+        let of_declared = from_declared(declared, &account.account_id).map(|read| read.identifier);
+        let context = ArnContext { arn: &resource.arn, region: &resource.region, account: &account.account_id };
+        resource.identifier = of_declared.or_else(|| from_arn(exact, context));
+        resource.cfn_type = Some(exact.name.to_owned());
     }
 }
 
@@ -253,7 +259,9 @@ fn scan_id(started: time::OffsetDateTime) -> ScanId {
 #[cfg(test)]
 mod tests {
     use driftwise_contract::claims::TrustForm;
+    use driftwise_contract::resource::{Enrichment, StateRef};
     use driftwise_contract::{AgentId, OrgId};
+    use serde_json::json;
 
     use super::*;
 
@@ -289,6 +297,40 @@ mod tests {
         assert_eq!(choose_account(&two, &config).unwrap().account_id.as_str(), "222222222222");
         assert_eq!(choose_account(&one, &config).unwrap_err().code(), Code::AgentAccountUnknown);
         assert_eq!(choose_account(&info(&[]), &Config::default()).unwrap_err().code(), Code::AgentAccountUnknown);
+    }
+
+    #[test]
+    fn a_managed_resource_is_read_as_the_type_that_is_declared() {
+        let account = info(&["123456789012"]).accounts.remove(0);
+        let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:all";
+        let text = json!({"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "l", "outputs": {},
+            "resources": [{"mode": "managed", "type": "aws_cloudwatch_composite_alarm", "name": "all",
+                "provider": "provider[\"registry.terraform.io/hashicorp/aws\"]",
+                "instances": [{"schema_version": 0, "attributes": {"id": "all", "arn": arn, "alarm_name": "all"}}]}]});
+        let source = StateRef { uri: "s3://b/k".into(), version_id: None };
+        let declared = Declared { states: vec![crate::state::read(source, text.to_string().as_bytes()).unwrap()] };
+        let alarm = Resource {
+            arn: arn.parse().unwrap(),
+            account_id: account.account_id.clone(),
+            region: "eu-west-1".into(),
+            service: "cloudwatch".into(),
+            resource_type: "cloudwatch:alarm".into(),
+            cfn_type: Some("AWS::CloudWatch::Alarm".into()),
+            identifier: Some("all".into()),
+            last_reported_at: None,
+            tags: None,
+            owner: Owner::Unknown,
+            enrichment: Enrichment::None,
+            properties: None,
+        };
+        let resources = vec![alarm];
+        let mut actual = Actual { account_id: account.account_id.clone(), resources, edges: None };
+        let join = crate::drift::join(&declared, &actual);
+        assert_eq!(join.managed.len(), 1);
+        identify(&mut actual.resources, &declared, &join, &account);
+        let read = &actual.resources[0];
+        assert_eq!(read.cfn_type.as_deref(), Some("AWS::CloudWatch::CompositeAlarm"));
+        assert_eq!(read.identifier.as_deref(), Some("all"));
     }
 
     #[test]
