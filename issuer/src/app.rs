@@ -21,6 +21,12 @@ use crate::store::{Store, StoreError, signing_keys, used_assertions};
 /// How often assertions that can't be valid any more are forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 
+/// How long running requests may take to end after a stop: well below the 30 s after which container platforms kill.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// How long the store may take to close. Folding the write-ahead log in takes milliseconds.
+const STORE_CLOSE_GRACE: Duration = Duration::from_secs(2);
+
 /// What every handler shares. Nothing in it changes while the issuer runs.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -100,19 +106,18 @@ impl Issuer {
     ) -> anyhow::Result<RunningIssuer> {
         install_crypto();
         let address = listener.local_addr().context("the listener has no address")?;
+        let base_path = crate::config::base_path(&config.server.issuer_url).map_err(anyhow::Error::msg)?;
         let store = open_store(&config.store.path).await?;
         let keyring = open_keys(&config.keys, &store, &clock, lost_keys).await?;
         let settings = config.settings();
         let documents =
             Documents::new(&settings, &keyring.published()).context("can't make the published documents")?;
-        // The path, as it stands after the host.
-        let base_path =
-            settings.issuer.without_scheme().split_once('/').map_or_else(String::new, |(_, path)| format!("/{path}"));
         let app = Arc::new(App { clock, store: store.clone(), keyring, settings, documents, base_path });
+        let router = http::router(app.clone());
         tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %app.keyring.signing_kid(), "serving");
 
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(http::serve(app.clone(), listener, until_stopped(stopped.clone())));
+        let server = tokio::spawn(http::serve(router, listener, until_stopped(stopped.clone())));
         let sweeper = tokio::spawn(sweep(app, until_stopped(stopped)));
         Ok(RunningIssuer { address, store, stop, server, sweeper })
     }
@@ -124,13 +129,29 @@ impl RunningIssuer {
         self.address
     }
 
-    /// Stops accepting, lets running requests end, closes the store.
+    /// Stops accepting, lets running requests end for [`SHUTDOWN_GRACE`], closes the store.
     pub async fn shutdown(self) -> anyhow::Result<()> {
+        self.shutdown_within(SHUTDOWN_GRACE).await
+    }
+
+    /// [`RunningIssuer::shutdown`] with another patience. Connections that are still open then are left to their end: an
+    /// idle one would otherwise keep the issuer alive.
+    pub async fn shutdown_within(mut self, grace: Duration) -> anyhow::Result<()> {
         // Nobody listens any more only when the tasks have ended already.
         let _ = self.stop.send(true);
         self.sweeper.await.context("the sweeper failed")?;
-        let served = self.server.await.context("the server failed")?;
-        self.store.close().await;
+        let served = match tokio::time::timeout(grace, &mut self.server).await {
+            Ok(served) => served.context("the server failed")?,
+            Err(_) => {
+                self.server.abort();
+                tracing::warn!(grace_s = grace.as_secs(), "connections are still open; ending without them");
+                Ok(())
+            }
+        };
+        // A request that still runs may hold a connection of the store; what it committed is durable without the close.
+        if tokio::time::timeout(STORE_CLOSE_GRACE, self.store.close()).await.is_err() {
+            tracing::warn!("the store is still in use; ending without closing it");
+        }
         served.context("serving failed")
     }
 

@@ -114,6 +114,9 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
 fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyhow::Result<()> {
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::install(&config.log.filter, config.log.format);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("can't start the runtime")?;
     let context = Context { config, clock, output: Output::new(stdout, arguments.json) };

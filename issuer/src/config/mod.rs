@@ -3,6 +3,8 @@
 //! A key `section.name` is overridden by `DRIFTWISE_ISSUER__SECTION__NAME`. Unknown keys are refused, and every wrong value
 //! is reported at once. [`Config`] is what came out: parsed values, nothing left to check.
 
+mod environment;
+mod issuer_path;
 mod raw;
 
 use std::net::SocketAddr;
@@ -12,6 +14,7 @@ use driftwise_contract::{Audience, IssuerUrl, Partition};
 
 use crate::keyring::MasterKeySource;
 
+pub(crate) use issuer_path::base_path;
 pub use raw::ConfigError;
 
 /// The file that is read when none is named.
@@ -30,6 +33,8 @@ pub struct Config {
     pub federation: Federation,
     /// `[log]`
     pub log: Log,
+    /// What the operator should know although it stops nothing: to be logged once the log is there.
+    pub warnings: Vec<String>,
 }
 
 /// `[server]`: where the issuer listens and what it is called.
@@ -96,6 +101,7 @@ impl Config {
             keys: Keys { directory: "keys".into(), master_key: MasterKeySource::KeyDirectory },
             federation: Federation { audience: Audience::sts(), roles_authorized_by_idp: vec![Partition::Aws] },
             log: Log { filter: "info".into(), format: LogFormat::Text },
+            warnings: Vec::new(),
         }
     }
 

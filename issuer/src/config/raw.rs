@@ -6,14 +6,12 @@ use std::str::FromStr;
 
 use driftwise_contract::{Audience, IssuerUrl, Partition};
 use figment::Figment;
-use figment::providers::{Env, Format as _, Toml};
+use figment::providers::{Format as _, Toml};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Config, DEFAULT_FILE, LogFormat};
+use super::{Config, DEFAULT_FILE, LogFormat, base_path, environment};
 use crate::keyring::MasterKeySource;
-
-const ENV_PREFIX: &str = "DRIFTWISE_ISSUER__";
 
 /// What is wrong with the configuration: every fault that was found, one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,17 +88,22 @@ struct RawLog {
 impl Config {
     /// Reads the named file, or `driftwise-issuer.toml` in the working directory where it exists, and the environment.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut figment = Figment::new();
-        match file {
+        let path = match file {
             // A missing file that was asked for is a fault; the default one may be absent.
             Some(path) if !path.is_file() => {
                 return Err(ConfigError { faults: vec![format!("there is no file {}", path.display())] });
             }
-            Some(path) => figment = figment.merge(Toml::file_exact(path)),
-            None if Path::new(DEFAULT_FILE).is_file() => figment = figment.merge(Toml::file_exact(DEFAULT_FILE)),
-            None => {}
+            Some(path) => Some(path),
+            None => Some(Path::new(DEFAULT_FILE)).filter(|path| path.is_file()),
+        };
+        let mut figment = path.map_or_else(Figment::new, |path| Figment::from(Toml::file_exact(path)));
+        let warning = path.filter(|_| figment.contains("keys.master_key")).and_then(warning_of_mode);
+        for variable in environment::variables(std::env::vars_os()) {
+            figment = figment.merge(variable);
         }
-        Self::from_figment(&figment.merge(Env::prefixed(ENV_PREFIX).split("__")))
+        let mut config = Self::from_figment(&figment)?;
+        config.warnings.extend(warning);
+        Ok(config)
     }
 
     /// Reads TOML text alone.
@@ -116,12 +119,47 @@ impl Config {
     }
 }
 
+/// A file that holds the master key is as secret as the key.
+#[cfg(unix)]
+fn warning_of_mode(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        format!(
+            "{} holds keys.master_key and is open to others (mode {mode:o}): chmod 600 {}",
+            path.display(),
+            path.display()
+        )
+    })
+}
+
+#[cfg(not(unix))]
+fn warning_of_mode(_path: &Path) -> Option<String> {
+    None
+}
+
+/// A syntax error without the source line that it is shown with, which may hold the master key:
+/// `TOML parse error at line 2, column 7`, the line with a frame of `|`, what is wrong.
+fn without_source(text: &str) -> String {
+    let is_framed =
+        |line: &&str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
+    let mut lines = text.lines();
+    let place = lines.next().unwrap_or_default();
+    let lines: Vec<&str> = lines.collect();
+    let told = lines.iter().rposition(|line| is_framed(&line)).map_or(lines.len(), |last| last + 1);
+    match lines[told..].join(", ") {
+        cause if cause.is_empty() => place.to_owned(),
+        cause => format!("{place}: {cause}"),
+    }
+}
+
 /// The key, where it came from, what is wrong. A value is told by its type only: it may be a secret.
 fn describe(error: &figment::Error) -> String {
     use figment::error::Kind;
     let cause = match &error.kind {
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => format!("expected {expected}"),
         Kind::UnknownField(name, known) => format!("unknown key {name:?}; known are {}", known.join(", ")),
+        Kind::Message(text) => without_source(text),
         other => other.to_string(),
     };
     let source = error.metadata.as_ref().map(|metadata| match &metadata.source {
@@ -157,7 +195,9 @@ impl RawConfig {
                 None
             }
             Some(text) => {
-                text.parse::<IssuerUrl>().map_err(|error| faults.0.push(format!("server.issuer_url: {error}"))).ok()
+                let url = text.parse::<IssuerUrl>().map_err(|error| error.to_string());
+                let url = url.and_then(|url| base_path(&url).map(|_| url));
+                url.map_err(|error| faults.0.push(format!("server.issuer_url: {error}"))).ok()
             }
         };
         // Stands in while further faults are collected; never leaves with them.
@@ -270,6 +310,76 @@ mod tests {
         assert!(Config::from_toml("").unwrap_err().to_string().contains("server.issuer_url: missing"));
         let error = Config::from_toml("[server]\nissuer = \"https://id.example.com\"\n").unwrap_err().to_string();
         assert!(error.contains("unknown key \"issuer\"") && error.contains("issuer_url"), "{error}");
+    }
+
+    #[test]
+    fn an_issuer_path_that_can_not_be_served_is_a_fault() {
+        let error = Config::from_toml("[server]\nissuer_url = \"https://id.example.com/healthz\"\n").unwrap_err();
+        assert!(error.to_string().contains("server.issuer_url: the path /healthz is not usable"), "{error}");
+    }
+
+    #[test]
+    fn environment_values_are_text_whatever_they_look_like() {
+        let set = [
+            ("DRIFTWISE_ISSUER__FEDERATION__AUDIENCE", "12345"),
+            ("DRIFTWISE_ISSUER__SERVER__ISSUER_URL", "\"https://id.example.com\""),
+            ("driftwise_issuer__federation__roles_authorized_by_idp", "[\"aws\", \"aws-cn\"]"),
+            ("DRIFTWISE_ISSUER__KEYS__DIRECTORY", "true"),
+            ("UNRELATED", "1"),
+        ];
+        let read = |set: &[(&str, &str)]| {
+            let variables = environment::variables(set.iter().map(|(name, value)| (name.into(), value.into())));
+            Config::from_figment(&variables.into_iter().fold(Figment::new(), Figment::merge))
+        };
+        let config = read(&set).unwrap();
+        assert_eq!(config.federation.audience.as_str(), "12345");
+        assert_eq!(config.federation.roles_authorized_by_idp.len(), 2);
+        assert_eq!(config.keys.directory, PathBuf::from("true"));
+
+        let error = read(&[("DRIFTWISE_ISSUER__SERVER__PORT", "1"), ("DRIFTWISE_ISSUER__", "1")]).unwrap_err();
+        assert!(error.to_string().contains("the environment variable DRIFTWISE_ISSUER__SERVER__PORT"), "{error}");
+        let error = read(&[("DRIFTWISE_ISSUER__FEDERATION__ROLES_AUTHORIZED_BY_IDP", "aws")]).unwrap_err();
+        assert!(
+            error.to_string().contains("ROLES_AUTHORIZED_BY_IDP") && error.to_string().contains("sequence"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_tells_the_place_and_not_the_line() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("issuer.toml");
+        for line in [
+            "master_key = topsecretvalue",
+            "master_key = \"topsecretvalue",
+            "master_key = \"a\" topsecretvalue",
+            "master_key = \"\"\"\n| topsecretvalue\n\\q\"\"\"",
+        ] {
+            std::fs::write(&path, format!("[keys]\n{line}\n")).unwrap();
+            let text = Config::load(Some(&path)).unwrap_err().to_string();
+            assert!(!text.contains("topsecret"), "{text}");
+            assert!(text.contains("issuer.toml") && text.contains("line ") && text.contains("column "), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_holds_the_master_key_and_is_open_to_others_is_warned_of() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("issuer.toml");
+        let server = "[server]\nissuer_url = \"https://id.example.com\"\n";
+        for (text, mode, warnings) in [
+            (format!("{server}[keys]\nmaster_key = \"a\"\n"), 0o640, 1),
+            (format!("{server}[keys]\nmaster_key = \"a\"\n"), 0o600, 0),
+            (server.to_owned(), 0o644, 0),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let config = Config::load(Some(&path)).unwrap();
+            assert_eq!(config.warnings.len(), warnings, "{:?}", config.warnings);
+            assert!(config.warnings.iter().all(|warning| warning.contains("chmod 600")));
+        }
     }
 
     #[test]

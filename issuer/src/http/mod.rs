@@ -11,17 +11,15 @@ mod routes;
 mod web;
 
 use std::future::Future;
-use std::sync::Arc;
 
+pub(crate) use routes::router;
 pub use routes::{Caller, ROUTES, Route};
-
-use crate::app::App;
 
 /// Serves until `stop` is done, then lets running requests end.
 pub(crate) async fn serve(
-    app: Arc<App>,
+    router: axum::Router,
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, routes::router(app)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
 }

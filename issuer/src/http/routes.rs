@@ -72,11 +72,12 @@ fn table() -> Router<Arc<App>> {
 }
 
 /// The routes at the root, and below the issuer URL's path where it has one: a proxy may pass the path on or take it away.
-pub(super) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = table();
     let base_path = app.base_path();
     if !base_path.is_empty() {
-        router = router.nest(base_path, table());
+        // The table's `/` becomes the path alone; with a slash it is the same page, which the pages link to.
+        router = router.nest(base_path, table()).route(&format!("{base_path}/"), get(web::index));
     }
     router
         .fallback(|| async { Problem::not_found() })

@@ -3,11 +3,13 @@
 
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{JWT_BEARER, Problem};
+use driftwise_issuer::app::Issuer;
+use driftwise_issuer::config::Config;
 use driftwise_issuer::http::{Caller, ROUTES};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use crate::harness::{NOW_S, TestIssuer, TestKey, with};
+use crate::harness::{NOW_S, TestClock, TestIssuer, TestKey, with};
 
 /// Puts an assertion where the route takes it.
 fn present(request: RequestBuilder, path: &str, assertion: &str, role: &str) -> RequestBuilder {
@@ -123,4 +125,28 @@ async fn after_shutdown_nobody_listens() {
     let address = issuer.running.address();
     issuer.running.shutdown().await.unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_keep_the_issuer_alive() {
+    let issuer = TestIssuer::start().await;
+    let idle = tokio::net::TcpStream::connect(issuer.running.address()).await.unwrap();
+    // Connections are accepted in order: once this one is served, the idle one is accepted.
+    assert_eq!(issuer.get("/healthz").await.status(), 200);
+    issuer.running.shutdown_within(std::time::Duration::from_millis(10)).await.unwrap();
+    drop(idle);
+}
+
+#[tokio::test]
+async fn an_issuer_path_that_can_not_be_served_stops_the_start() {
+    for path in ["/:t", "/*x", "/healthz", "/api"] {
+        let directory = tempfile::TempDir::new().unwrap();
+        let mut config = Config::new(format!("http://127.0.0.1:9{path}").parse().unwrap());
+        config.store.path = directory.path().join("issuer.db");
+        config.keys.directory = directory.path().join("keys");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let error = Issuer::start(config, TestClock::at(NOW_S), listener).await.unwrap_err();
+        assert!(error.to_string().contains("is not usable"), "{path}: {error}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing was made");
+    }
 }
