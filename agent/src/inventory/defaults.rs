@@ -1,14 +1,15 @@
-//! What AWS makes in every account and region, and only properties reveal: AWS-managed keys, and the default VPC with its
-//! parts. The index shows them like anything else; without this they would be reported as unmanaged.
+//! What AWS makes by itself, and only properties reveal: AWS-managed keys, the default VPC of each region with its parts, and
+//! the network interfaces of services. The index shows them like anything else; without this they would be reported as unmanaged.
 //!
 //! [`suspects`] says what is worth reading: only untagged resources of few types, since people tag what they make and AWS
 //! tags none of these. Then [`classify`] goes by their properties:
 //! - EC2 reserves the group name `default`; a VPC's own properties name its default network ACL, which comes and goes with it;
 //! - the default VPC has the address range, the settings and the absence of tags that AWS gives it ([documented][vpc]);
 //!   its subnets are the /20 blocks of that range; a VPC's only route table is its main one;
+//! - its internet gateway is the one that is attached to it, which only the attachment tells ([`default_vpcs`]);
+//! - a region's DHCP options of AWS name the region's own domain and AWS's own server, and nothing else;
+//! - the interfaces of services are described by them;
 //! - an AWS-managed key has a policy named `auto-…` and one of AWS's own descriptions.
-//!
-//! Its internet gateway and DHCP options show nothing that would tell them apart, and stay as they are.
 //!
 //! [vpc]: https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html
 
@@ -17,14 +18,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use driftwise_contract::resource::{Owner, Resource};
 use serde_json::Value;
 
+use super::service_interfaces::made_by_service;
+
 const VPC: &str = "AWS::EC2::VPC";
 const SUBNET: &str = "AWS::EC2::Subnet";
 const ROUTE_TABLE: &str = "AWS::EC2::RouteTable";
 const SECURITY_GROUP: &str = "AWS::EC2::SecurityGroup";
 const NETWORK_ACL: &str = "AWS::EC2::NetworkAcl";
+const INTERNET_GATEWAY: &str = "AWS::EC2::InternetGateway";
+const DHCP_OPTIONS: &str = "AWS::EC2::DHCPOptions";
+const NETWORK_INTERFACE: &str = "AWS::EC2::NetworkInterface";
 const KEY: &str = "AWS::KMS::Key";
 /// The types of suspects.
-const TYPES: [&str; 6] = [VPC, SUBNET, ROUTE_TABLE, SECURITY_GROUP, NETWORK_ACL, KEY];
+const TYPES: [&str; 9] =
+    [VPC, SUBNET, ROUTE_TABLE, SECURITY_GROUP, NETWORK_ACL, INTERNET_GATEWAY, DHCP_OPTIONS, NETWORK_INTERFACE, KEY];
 
 /// Which of the `unmanaged` places may be AWS's own defaults, so that their properties are worth reading.
 pub fn suspects(resources: &[Resource], unmanaged: &[usize]) -> Vec<usize> {
@@ -37,9 +44,27 @@ pub fn suspects(resources: &[Resource], unmanaged: &[usize]) -> Vec<usize> {
     unmanaged.iter().copied().filter(is_suspect).collect()
 }
 
-/// Gives the suspects that their properties show to be AWS's own their owner. One that was not read keeps none.
-pub fn classify(resources: &mut [Resource], suspects: &[usize]) {
-    for (place, reason) in made_by_aws(resources, suspects) {
+/// The default VPCs whose internet gateway is to be asked for: the suspects among the gateways, and the VPC of their region.
+/// A gateway shows nothing of where it is attached.
+pub fn default_vpcs(resources: &[Resource], suspects: &[usize]) -> Vec<(Vec<usize>, String)> {
+    let gateways = |region: &str| {
+        let places = suspects.iter().copied();
+        places
+            .filter(|place| {
+                resources.get(*place).is_some_and(|found| is(found, INTERNET_GATEWAY) && found.region == region)
+            })
+            .collect::<Vec<_>>()
+    };
+    let vpcs = resources.iter().filter(|resource| is_default_vpc(resource));
+    vpcs.map(|vpc| (gateways(&vpc.region), vpc.arn.resource_tail().to_owned()))
+        .filter(|(gateways, _)| !gateways.is_empty())
+        .collect()
+}
+
+/// Gives the suspects that their properties show to be AWS's own their owner. One that was not read keeps none. `gateways` are
+/// the ids of the internet gateways that are attached to default VPCs.
+pub fn classify(resources: &mut [Resource], suspects: &[usize], gateways: &BTreeSet<String>) {
+    for (place, reason) in made_by_aws(resources, suspects, gateways) {
         if let Some(resource) = resources.get_mut(place) {
             resource.owner = Owner::Aws { reason: reason.to_owned() };
         }
@@ -47,7 +72,7 @@ pub fn classify(resources: &mut [Resource], suspects: &[usize]) {
 }
 
 /// Which of the suspects AWS made, and what they are.
-fn made_by_aws(resources: &[Resource], suspects: &[usize]) -> Vec<(usize, &'static str)> {
+fn made_by_aws(resources: &[Resource], suspects: &[usize], gateways: &BTreeSet<String>) -> Vec<(usize, &'static str)> {
     let vpcs = || resources.iter().filter(|resource| is(resource, VPC));
     let acls: BTreeSet<&str> = vpcs().filter_map(|vpc| text(vpc, "DefaultNetworkAcl")).collect();
     let default_vpcs: BTreeSet<&str> =
@@ -66,6 +91,14 @@ fn made_by_aws(resources: &[Resource], suspects: &[usize]) -> Vec<(usize, &'stat
             ROUTE_TABLE if in_default_vpc().is_some_and(|vpc| route_tables.get(vpc) == Some(&1)) => {
                 Some("main route table of the default VPC")
             }
+            INTERNET_GATEWAY if gateways.contains(resource.arn.resource_tail()) => {
+                Some("internet gateway of the default VPC")
+            }
+            DHCP_OPTIONS if is_default_dhcp(resource) => Some("default DHCP options of a region"),
+            NETWORK_INTERFACE if is_untagged(resource) => made_by_service(
+                text(resource, "Description").unwrap_or_default(),
+                text(resource, "InterfaceType").unwrap_or_default(),
+            ),
             KEY if is_aws_managed_key(resource) => Some("AWS-managed key"),
             _ => None,
         }
@@ -86,6 +119,30 @@ fn is_default_subnet(resource: &Resource) -> bool {
     let in_range =
         text(resource, "CidrBlock").is_some_and(|block| block.starts_with("172.31.") && block.ends_with("/20"));
     in_range && flag(resource, "MapPublicIpOnLaunch") && is_untagged(resource)
+}
+
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSet.html>
+fn is_default_dhcp(resource: &Resource) -> bool {
+    // The first region has a domain without its name.
+    let domain = match resource.region.as_str() {
+        "us-east-1" => "ec2.internal".to_owned(),
+        region => format!("{region}.compute.internal"),
+    };
+    let property = |name| resource.properties.as_ref().and_then(|properties| properties.get(name));
+    let servers = property("DomainNameServers").and_then(Value::as_array);
+    let is_bare = |name| {
+        property(name).is_none_or(|value| match value {
+            Value::Array(elements) => elements.is_empty(),
+            Value::String(text) => text.is_empty(),
+            other => other.is_null(),
+        })
+    };
+    text(resource, "DomainName") == Some(domain.as_str())
+        && servers.is_some_and(|servers| matches!(servers.as_slice(), [only] if only == "AmazonProvidedDNS"))
+        && ["NtpServers", "NetbiosNameServers", "NetbiosNodeType", "Ipv6AddressPreferredLeaseTime"]
+            .into_iter()
+            .all(is_bare)
+        && is_untagged(resource)
 }
 
 fn is_aws_managed_key(resource: &Resource) -> bool {
@@ -161,7 +218,7 @@ mod tests {
 
     fn told(resources: &[Resource]) -> Vec<(&str, &'static str)> {
         let places: Vec<usize> = (0..resources.len()).collect();
-        let told = made_by_aws(resources, &places);
+        let told = made_by_aws(resources, &places, &BTreeSet::from(["igw-d".to_owned()]));
         told.into_iter().map(|(place, reason)| (resources[place].arn.resource_tail(), reason)).collect()
     }
 
@@ -185,7 +242,11 @@ mod tests {
             ec2(NETWORK_ACL, "network-acl", "acl-vpc-d", &Value::Null),
             ec2(ROUTE_TABLE, "route-table", "rtb-d", &json!({"VpcId": "vpc-d"})),
             ec2(ROUTE_TABLE, "route-table", "rtb-own", &json!({"VpcId": "vpc-own"})),
+            ec2(INTERNET_GATEWAY, "internet-gateway", "igw-d", &json!({"InternetGatewayId": "igw-d"})),
+            ec2(INTERNET_GATEWAY, "internet-gateway", "igw-own", &json!({"InternetGatewayId": "igw-own"})),
         ];
+        let places: Vec<usize> = (0..resources.len()).collect();
+        assert_eq!(default_vpcs(&resources, &places), [(vec![12, 13], "vpc-d".to_owned())]);
         assert_eq!(
             told(&resources),
             [
@@ -194,8 +255,39 @@ mod tests {
                 ("sg-d", "default security group of a VPC"),
                 ("acl-vpc-d", "default network ACL of a VPC"),
                 ("rtb-d", "main route table of the default VPC"),
+                ("igw-d", "internet gateway of the default VPC"),
             ]
         );
+    }
+
+    #[test]
+    fn dhcp_options_are_aws_own_when_they_say_nothing_of_their_own() {
+        let options = |id: &str, domain: &str, servers: &Value, ntp: &Value| {
+            let properties = json!({"DomainName": domain, "DomainNameServers": servers, "NtpServers": ntp});
+            ec2(DHCP_OPTIONS, "dhcp-options", id, &properties)
+        };
+        let amazon = json!(["AmazonProvidedDNS"]);
+        let mut first = options("dopt-first", "ec2.internal", &amazon, &Value::Null);
+        first.region = "us-east-1".into();
+        let resources = [
+            options("dopt-aws", "eu-west-1.compute.internal", &amazon, &json!([])),
+            options("dopt-domain", "corp.example", &amazon, &Value::Null),
+            options("dopt-server", "eu-west-1.compute.internal", &json!(["10.0.0.2"]), &Value::Null),
+            options("dopt-ntp", "eu-west-1.compute.internal", &amazon, &json!(["169.254.169.123"])),
+            first,
+        ];
+        let reason = "default DHCP options of a region";
+        assert_eq!(told(&resources), [("dopt-aws", reason), ("dopt-first", reason)]);
+    }
+
+    #[test]
+    fn only_untagged_interfaces_are_taken_for_those_of_services() {
+        let interface = |id: &str| {
+            ec2(NETWORK_INTERFACE, "network-interface", id, &json!({"Description": "ELB app/shop/50dc6c495c0c9188"}))
+        };
+        let mut tagged = interface("eni-tagged");
+        tagged.tags = Some(BTreeMap::from([("Name".into(), "mine".into())]));
+        assert_eq!(told(&[interface("eni-elb"), tagged]), [("eni-elb", "network interface of a load balancer")]);
     }
 
     #[test]

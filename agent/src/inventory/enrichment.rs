@@ -112,7 +112,23 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
         &self,
         resources: &mut [Resource],
         places: &[usize],
+        progress: impl FnMut() + Send,
+    ) -> Vec<Gap> {
+        self.read_all(resources, places, progress, None).await
+    }
+
+    /// The same for what no state declares. What the index still shows and AWS no longer has is marked, and no gap: nothing
+    /// is missed by it, and instances and interfaces of services come and go.
+    pub async fn probe(&self, resources: &mut [Resource], places: &[usize], progress: impl FnMut() + Send) -> Vec<Gap> {
+        self.read_all(resources, places, progress, Some(EnrichmentFailure::NotFound)).await
+    }
+
+    async fn read_all(
+        &self,
+        resources: &mut [Resource],
+        places: &[usize],
         mut progress: impl FnMut() + Send,
+        no_gap: Option<EnrichmentFailure>,
     ) -> Vec<Gap> {
         let targets: Vec<_> = places
             .iter()
@@ -137,7 +153,9 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
                 }
                 Err(unread) => {
                     resource.enrichment = Enrichment::Failed { reason: unread.reason };
-                    tally.note(resource, unread);
+                    if no_gap != Some(unread.reason) {
+                        tally.note(resource, unread);
+                    }
                 }
             }
         }
@@ -271,6 +289,7 @@ mod tests {
                 "AWS::KMS::Key" => (FailureKind::Denied, "denied with an explicit deny in a resource-based policy"),
                 "AWS::S3::Bucket" if identifier.starts_with("locked") => (FailureKind::Denied, "Access Denied"),
                 "AWS::S3::Bucket" => return Ok(Map::new()),
+                "AWS::EC2::NetworkInterface" => (FailureKind::NotFound, "gone"),
                 "AWS::Kinesis::Stream" => (FailureKind::Throttled, "Rate exceeded"),
                 "AWS::Glue::Job" => (FailureKind::UnsupportedType, "not here"),
                 "AWS::IAM::Role" | "AWS::EC2::SecurityGroup" => {
@@ -360,6 +379,16 @@ mod tests {
         let mut resources = ["a", "b"].map(|name| resource("AWS::Kinesis::Stream", name, "eu-west-1"));
         let (gaps, calls) = enrich(&mut resources).await;
         assert_eq!((calls.len(), gaps[0].code, gaps[0].count), (2, Code::AwsThrottled, 2));
+    }
+
+    #[tokio::test]
+    async fn what_no_state_declares_and_is_gone_is_no_gap() {
+        let mut resources = [resource("AWS::EC2::NetworkInterface", "gone", "eu-west-1")];
+        let fake = Fake::default();
+        let enricher = Enricher::new(&fake, Partition::Aws, 1);
+        assert_eq!(enricher.probe(&mut resources, &[0], || ()).await, []);
+        assert_eq!(resources[0].enrichment, Enrichment::Failed { reason: EnrichmentFailure::NotFound });
+        assert_eq!(enricher.enrich(&mut resources, &[0], || ()).await.len(), 1);
     }
 
     #[tokio::test]

@@ -12,15 +12,15 @@ mod confirm;
 pub mod progress;
 mod states;
 mod suppress;
+mod unmanaged;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use driftwise_contract::codes::Code;
 use driftwise_contract::finding::Gap;
 use driftwise_contract::report::ScanReport;
-use driftwise_contract::resource::{Owner, Resource};
+use driftwise_contract::resource::Resource;
 use driftwise_contract::wire::{AccountInfo, AgentInfo};
 use driftwise_contract::{Region, ScanId};
 use uuid::{NoContext, Timestamp, Uuid};
@@ -28,7 +28,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 pub use progress::Progress;
 pub use states::Sources;
 
-use crate::aws::cloud_control::{CloudControl, ResourceReader};
+use crate::aws::cloud_control::CloudControl;
 use crate::aws::iam::Iam;
 use crate::aws::resource_explorer::ResourceExplorer;
 use crate::aws::s3::S3;
@@ -41,7 +41,7 @@ use crate::fault::Fault;
 use crate::iam;
 use crate::identity::Enrolled;
 use crate::inventory::identifiers::{ArnContext, from_arn, from_declared};
-use crate::inventory::{Discovery, Enricher, defaults};
+use crate::inventory::{Discovery, Enricher};
 use crate::issuer_client::IssuerClient;
 use crate::{registry, report};
 
@@ -80,7 +80,7 @@ pub async fn run(
     let step = progress.step("properties of managed resources", Some(managed.len()));
     gaps.extend(enricher.enrich(&mut actual.resources, &managed, || step.advance(1)).await);
     step.finish(&format!("{} managed resources read", managed.len()));
-    gaps.extend(tell_defaults(&enricher, &mut actual.resources, &mut join, progress).await);
+    gaps.extend(unmanaged::sift(&enricher, &mut actual.resources, &mut join, progress).await);
     let step = progress.step("declared resources that the index does not show", Some(join.absent.len()));
     let confirmations =
         confirm::confirm(&enricher, &declared, &join, &account, &region, config.aws.concurrency, || step.advance(1))
@@ -226,30 +226,6 @@ fn identify(resources: &mut [Resource], declared: &Declared, join: &Join, accoun
     }
 }
 
-/// Reads what may be AWS's own defaults, and takes those that are, and those that can't be read, out of the unmanaged.
-async fn tell_defaults<R: ResourceReader>(
-    enricher: &Enricher<'_, R>,
-    resources: &mut [Resource],
-    join: &mut Join,
-    progress: &Progress,
-) -> Vec<Gap> {
-    let suspects = defaults::suspects(resources, &join.unmanaged);
-    let step = progress.step("what may be AWS's own defaults", Some(suspects.len()));
-    let gaps = enricher.enrich(resources, &suspects, || step.advance(1)).await;
-    step.finish(&format!("{} possible defaults of AWS read", suspects.len()));
-    defaults::classify(resources, &suspects);
-    let suspects: BTreeSet<usize> = suspects.into_iter().collect();
-    let unmanaged = std::mem::take(&mut join.unmanaged);
-    for place in unmanaged {
-        if matches!(resources[place].owner, Owner::Aws { .. }) {
-            join.aws_owned.push(place);
-        } else if !suspects.contains(&place) || resources[place].properties.is_some() {
-            join.unmanaged.push(place);
-        }
-    }
-    gaps
-}
-
 /// A UUID of version 7: ids of scans sort by time.
 fn scan_id(started: time::OffsetDateTime) -> ScanId {
     let seconds = u64::try_from(started.unix_timestamp()).unwrap_or_default();
@@ -259,7 +235,7 @@ fn scan_id(started: time::OffsetDateTime) -> ScanId {
 #[cfg(test)]
 mod tests {
     use driftwise_contract::claims::TrustForm;
-    use driftwise_contract::resource::{Enrichment, StateRef};
+    use driftwise_contract::resource::{Enrichment, Owner, StateRef};
     use driftwise_contract::{AgentId, OrgId};
     use serde_json::json;
 
