@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{network::REGIONS, people};
+use super::{aws_made, network::REGIONS, people};
 use crate::sandbox::{
     inventory::LiveResource,
     seed::{
@@ -37,7 +37,11 @@ pub(in crate::sandbox::seed) fn by_hand(plan: &mut Plan) -> Vec<(&'static str, S
     ];
     let mut handles: Vec<_> = made.iter().map(|(handle, twin)| (*handle, twin.live.arn.clone())).collect();
     for (_, twin) in made {
-        plan.exist(twin.live);
+        // An instance comes with a volume and an interface, which are reported with it.
+        let mut live = twin.live;
+        let parts = aws_made::parts_of_instance(us, &mut live);
+        plan.exist(live);
+        parts.into_iter().for_each(|part| plan.exist(part));
     }
     let contractor = people::user_exists(plan, "/", "tmp-contractor", &[], &["arn:aws:iam::aws:policy/SecurityAudit"]);
     handles.push(("contractor", contractor));
@@ -62,6 +66,7 @@ pub(in crate::sandbox::seed) fn aws_own(plan: &mut Plan) {
             json!([{"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "FromPort": -1, "ToPort": -1}]),
         );
         plan.exist(group);
+        aws_made::build(plan, at, &vpc);
         plan.exist(vpc.live);
         plan.exist(messaging::event_bus(at, "default", &[]).live);
         let managed = [

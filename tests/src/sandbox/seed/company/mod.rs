@@ -1,5 +1,6 @@
 //! What acme, a shop, has in its account.
 
+mod aws_made;
 pub(super) mod foreign;
 pub(super) mod network;
 pub(super) mod people;
