@@ -58,13 +58,23 @@ pub enum KeyringError {
         /// What is wrong.
         cause: &'static str,
     },
-    /// A file that others can write holds the master key.
-    #[error("the master key in {} can be changed by others (mode {mode:o})", path.display())]
-    MasterKeyExposed {
-        /// The file.
+    /// The key directory or the master key's file can be written by group or others.
+    #[error("{} can be changed by others (mode {mode:o}), and keys that others can replace are not safe", path.display())]
+    Writable {
+        /// The file or directory.
         path: PathBuf,
         /// Its mode.
         mode: u32,
+        /// Whether it is a directory.
+        is_directory: bool,
+    },
+    /// The key directory or the master key's file belongs to another user.
+    #[error("{} belongs to the user {uid}, who is neither this process's user nor root", path.display())]
+    ForeignOwner {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
     },
     /// Key generation failed.
     #[error("can't make an RSA key: {0}")]
@@ -124,7 +134,12 @@ impl KeyringError {
             Self::MasterKeyInvalid { .. } => {
                 "Give 32 random bytes as base64 or as 64 hexadecimal digits: `openssl rand -base64 32`.".into()
             }
-            Self::MasterKeyExposed { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::Writable { path, is_directory, .. } => {
+                format!("chmod {} {}", if *is_directory { "700" } else { "600" }, path.display())
+            }
+            Self::ForeignOwner { path, .. } => {
+                format!("Run as that user, or give it to the user that the issuer runs as: chown USER {}", path.display())
+            }
             Self::Generation(_) | Self::Sealing(_) | Self::Signing { .. } | Self::Randomness => return None,
         })
     }

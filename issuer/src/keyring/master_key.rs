@@ -9,7 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
-use super::{KeyDirectory, KeyringError};
+use super::{KeyDirectory, KeyringError, permissions};
 
 /// The key itself. Its memory is wiped on drop, its Debug shows nothing.
 #[derive(Debug)]
@@ -108,17 +108,9 @@ impl MasterKeySource {
 
 fn read(path: &Path) -> Result<MasterKey, KeyringError> {
     let fault = |source| KeyringError::File { action: "read the master key", path: path.to_owned(), source };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(path).map_err(fault)?.permissions().mode() & 0o777;
-        if mode & 0o022 != 0 {
-            return Err(KeyringError::MasterKeyExposed { path: path.to_owned(), mode });
-        }
-        // Container platforms mount secrets like this, so it is no reason to stop.
-        if mode & 0o004 != 0 {
-            tracing::warn!(path = %path.display(), "every user of this machine can read the master key");
-        }
+    // Container platforms mount secrets like this, so it is no reason to stop.
+    if let Some(mode) = permissions::check(path)?.filter(|mode| mode & 0o044 != 0) {
+        tracing::warn!(path = %path.display(), mode = %format_args!("{mode:o}"), "other users can read the master key");
     }
     let text = SecretString::from(std::fs::read_to_string(path).map_err(fault)?);
     MasterKey::parse(text.expose_secret(), path.display().to_string())

@@ -16,6 +16,7 @@ mod error;
 mod generate;
 mod jwk;
 mod master_key;
+mod permissions;
 mod sealed;
 mod signer;
 mod signing_key;
@@ -69,6 +70,7 @@ impl Keyring {
 
     /// Opens every key of the directory; none when there is no key yet. Changes nothing.
     pub fn open(directory: &KeyDirectory, source: &MasterKeySource) -> Result<Option<Self>, KeyringError> {
+        permissions::check(directory.path())?;
         let sealed = directory.read_all()?;
         if sealed.is_empty() {
             return Ok(None);

@@ -61,6 +61,9 @@ static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
 /// The shared keys, copied to where a test may do to them what it likes.
 pub(crate) fn copy_keys(to: &Path) {
     std::fs::create_dir_all(to).unwrap();
+    // The issuer refuses a directory that others can write, which the umask may make.
+    #[cfg(unix)]
+    std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     for entry in std::fs::read_dir(KEYS.path()).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();

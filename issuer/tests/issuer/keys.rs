@@ -245,3 +245,23 @@ async fn keys_that_are_gone_are_never_silently_replaced() {
     assert_ne!(sealed_file(&config.keys.directory), old);
     start(LostKeys::Refuse).await.unwrap().shutdown().await.unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn keys_that_others_can_replace_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = TempDir::new().unwrap();
+    copy_keys(directory.path());
+    let master_key = directory.path().join("master.key");
+    for (path, good) in [(directory.path(), 0o700), (master_key.as_path(), 0o600)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(good | 0o020)).unwrap();
+        let error = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap_err();
+        let hint = error.hint().unwrap();
+        assert!(matches!(error, KeyringError::Writable { .. }), "{error}");
+        assert!(hint.contains(&format!("chmod {good:o} {}", path.display())), "{hint}");
+        let error = start(directory.path(), &MasterKeySource::KeyDirectory).unwrap_err();
+        assert!(matches!(error, KeyringError::Writable { .. }), "{error}");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(good)).unwrap();
+        assert!(open(directory.path(), &MasterKeySource::KeyDirectory).unwrap().is_some());
+    }
+}
