@@ -1,6 +1,9 @@
 //! Messages between agent, issuer and scripts.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::claims::TrustForm;
 use crate::ids::{AccountId, AgentId, Audience, IssuerUrl, OrgId, Region, RoleArn};
@@ -83,8 +86,13 @@ pub struct EnrolRequest {
     pub name: String,
 }
 
-/// A public key as a JWK (RFC 7517): RSA or P-256.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Stands in the error of reading a [`PublicJwk`] from a JWK that holds private members.
+pub const PRIVATE_KEY_SENT: &str = "this is a private key, and it was sent: consider it exposed, never use it again, make a \
+                                    new one and send its public half only";
+
+/// A public key as a JWK (RFC 7517): RSA or P-256. Members that say what the key is for (`use`, `alg`, `kid`) are ignored;
+/// those of a private key are refused with [`PRIVATE_KEY_SENT`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kty")]
 pub enum PublicJwk {
     /// A P-256 key, base64url coordinates of 32 bytes.
@@ -105,6 +113,47 @@ pub enum PublicJwk {
         /// The exponent.
         e: String,
     },
+}
+
+impl<'de> Deserialize<'de> for PublicJwk {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PublicJwkVisitor)
+    }
+}
+
+struct PublicJwkVisitor;
+
+impl<'de> Visitor<'de> for PublicJwkVisitor {
+    type Value = PublicJwk;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a public JWK")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PublicJwk, A::Error> {
+        const MEMBERS: [&str; 6] = ["kty", "crv", "x", "y", "n", "e"];
+        let mut values: [Option<String>; 6] = Default::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if let Some(at) = MEMBERS.iter().position(|member| *member == name) {
+                // RFC 7517, section 4: member names are unique.
+                if values[at].replace(map.next_value()?).is_some() {
+                    return Err(A::Error::duplicate_field(MEMBERS[at]));
+                }
+            // RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1: the private members of every key type.
+            } else if matches!(name.as_str(), "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "k") {
+                return Err(A::Error::custom(PRIVATE_KEY_SENT));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        let [kty, crv, x, y, n, e] = values;
+        let need = |value: Option<String>, name| value.ok_or_else(|| A::Error::missing_field(name));
+        match need(kty, "kty")?.as_str() {
+            "EC" => Ok(PublicJwk::Ec { crv: need(crv, "crv")?, x: need(x, "x")?, y: need(y, "y")? }),
+            "RSA" => Ok(PublicJwk::Rsa { n: need(n, "n")?, e: need(e, "e")? }),
+            _ => Err(A::Error::custom("kty is neither EC nor RSA")),
+        }
+    }
 }
 
 /// An account that an org registered.
@@ -148,8 +197,8 @@ pub struct TokenResponse {
     pub expires_in: i64,
 }
 
-impl std::fmt::Debug for TokenResponse {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenResponse").field("expires_in", &self.expires_in).finish_non_exhaustive()
     }
 }
@@ -201,4 +250,52 @@ pub struct Problem {
     pub detail: Option<String>,
     /// The id under which the server logged it.
     pub request_id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<PublicJwk, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_public_key_reads_back_as_it_was_written() {
+        let ec = PublicJwk::Ec { crv: "P-256".into(), x: "eA".into(), y: "eQ".into() };
+        let rsa = PublicJwk::Rsa { n: "bg".into(), e: "AQAB".into() };
+        assert_eq!(serde_json::to_string(&ec).unwrap(), r#"{"kty":"EC","crv":"P-256","x":"eA","y":"eQ"}"#);
+        for key in [ec, rsa] {
+            assert_eq!(read(&serde_json::to_string(&key).unwrap()), Ok(key));
+        }
+    }
+
+    #[test]
+    fn what_a_key_is_for_is_ignored_and_what_is_private_is_refused() {
+        let good = r#""kty":"RSA","n":"bg","e":"AQAB""#;
+        let more = r#""use":"sig","alg":"RS256","kid":"k1","key_ops":["verify"]"#;
+        assert!(read(&format!("{{{good},{more}}}")).is_ok());
+        for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            for value in [r#""c2VjcmV0""#, "null", "[]"] {
+                for text in [format!(r#"{{{good},"{member}":{value}}}"#), format!(r#"{{"{member}":{value},{good}}}"#)] {
+                    let error = read(&text).unwrap_err();
+                    assert!(error.contains(PRIVATE_KEY_SENT) && !error.contains("c2VjcmV0"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_kinds_missing_and_repeated_members_are_refused() {
+        for text in [
+            "{}",
+            r#"{"kty":"OKP","crv":"Ed25519","x":"eA"}"#,
+            r#"{"kty":"RSA","n":"bg"}"#,
+            r#"{"kty":"RSA","n":"bg","e":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"RSA","n":1,"e":"AQAB"}"#,
+            "[]",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 }

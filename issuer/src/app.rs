@@ -140,13 +140,12 @@ impl RunningIssuer {
         // Nobody listens any more only when the tasks have ended already.
         let _ = self.stop.send(true);
         self.sweeper.await.context("the sweeper failed")?;
-        let served = match tokio::time::timeout(grace, &mut self.server).await {
-            Ok(served) => served.context("the server failed")?,
-            Err(_) => {
-                self.server.abort();
-                tracing::warn!(grace_s = grace.as_secs(), "connections are still open; ending without them");
-                Ok(())
-            }
+        let served = if let Ok(served) = tokio::time::timeout(grace, &mut self.server).await {
+            served.context("the server failed")?
+        } else {
+            self.server.abort();
+            tracing::warn!(grace_s = grace.as_secs(), "connections are still open; ending without them");
+            Ok(())
         };
         // A request that still runs may hold a connection of the store; what it committed is durable without the close.
         if tokio::time::timeout(STORE_CLOSE_GRACE, self.store.close()).await.is_err() {

@@ -146,7 +146,7 @@ fn without_source(text: &str) -> String {
     let mut lines = text.lines();
     let place = lines.next().unwrap_or_default();
     let lines: Vec<&str> = lines.collect();
-    let told = lines.iter().rposition(|line| is_framed(&line)).map_or(lines.len(), |last| last + 1);
+    let told = lines.iter().rposition(is_framed).map_or(lines.len(), |last| last + 1);
     match lines[told..].join(", ") {
         cause if cause.is_empty() => place.to_owned(),
         cause => format!("{place}: {cause}"),

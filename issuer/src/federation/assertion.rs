@@ -137,15 +137,27 @@ struct Header {
     alg: String,
     kid: String,
     #[serde(default)]
-    crit: Option<serde::de::IgnoredAny>,
+    crit: Present,
     #[serde(default)]
-    jku: Option<serde::de::IgnoredAny>,
+    zip: Present,
     #[serde(default)]
-    jwk: Option<serde::de::IgnoredAny>,
+    jku: Present,
     #[serde(default)]
-    x5u: Option<serde::de::IgnoredAny>,
+    jwk: Present,
     #[serde(default)]
-    x5c: Option<serde::de::IgnoredAny>,
+    x5u: Present,
+    #[serde(default)]
+    x5c: Present,
+}
+
+/// Whether a member is there, whatever its value: null too.
+#[derive(Default)]
+struct Present(bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
 }
 
 /// Who says to have made the assertion, and with which key. Nothing of it is verified.
@@ -186,10 +198,14 @@ impl<'a> UnverifiedAssertion<'a> {
         };
         let header: Header = decode_json(header).ok_or(fault("its header is not JSON with alg and kid"))?;
         // RFC 7515, 4.1.11: what is critical and not understood must be refused; nothing critical is understood here.
-        if header.crit.is_some() {
+        if header.crit.0 {
             return Err(fault("it has a crit header, and no extension is understood"));
         }
-        if header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some() {
+        // RFC 7516, 4.1.3: compression is for encrypted tokens; nothing here would unpack it.
+        if header.zip.0 {
+            return Err(fault("it has a zip header, and nothing is compressed here: leave it out"));
+        }
+        if header.jku.0 || header.jwk.0 || header.x5u.0 || header.x5c.0 {
             return Err(fault("its header offers a key; leave out jku, jwk, x5u and x5c: the registered key counts"));
         }
         let algorithm = match header.alg.as_str() {
@@ -239,7 +255,8 @@ fn check_claims(claims: &Claims, settings: &Settings, now_s: i64) -> Result<(), 
     let is_ours = |aud: &String| aud == settings.issuer.as_str() || *aud == token_endpoint;
     let fits = match &claims.aud {
         OneOrMany::One(aud) => is_ours(aud),
-        OneOrMany::Many(auds) => auds.iter().any(is_ours),
+        // An assertion that is meant for somebody else too could be used here by them.
+        OneOrMany::Many(auds) => !auds.is_empty() && auds.iter().all(is_ours),
     };
     if !fits {
         return Err(AssertionFault::Audience { expected: settings.issuer.to_string() });

@@ -17,6 +17,8 @@ use tower_http::request_id::RequestId;
 use super::problem::Problem;
 use crate::app::App;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// How long a request may take. Nothing here takes a second; the store may wait for another writer.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -28,9 +30,26 @@ pub(super) fn span<B>(request: &Request<B>) -> tracing::Span {
 
 fn request_id(extensions: &Extensions) -> String {
     let id = extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-    // A caller may bring an id of its own; what is no plain word is not repeated.
-    let is_plain = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    id.filter(is_plain).unwrap_or("none").to_owned()
+    // There always is one: the caller's or a made one, and both are plain.
+    id.unwrap_or("none").to_owned()
+}
+
+/// A caller may bring one request id of its own. What is no plain word is dropped, so that one is made: log, body and
+/// header then name the same.
+pub(super) async fn drop_strange_request_id(mut request: Request, next: Next) -> Response {
+    let mut ids = request.headers().get_all(REQUEST_ID).iter();
+    let keep = match (ids.next(), ids.next()) {
+        (Some(id), None) => is_plain(id.as_bytes()),
+        _ => false,
+    };
+    if !keep {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    next.run(request).await
+}
+
+fn is_plain(id: &[u8]) -> bool {
+    (1..=64).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
 /// Completes every answer.

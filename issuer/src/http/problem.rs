@@ -154,6 +154,10 @@ pub(super) fn assertion_code(fault: &AssertionFault) -> &'static str {
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         match rejection {
+            JsonRejection::JsonDataError(error) if error.body_text().contains(wire::PRIVATE_KEY_SENT) => {
+                tracing::warn!("refused a private key at enrolment");
+                Error::PublicKeyInvalid(wire::PRIVATE_KEY_SENT.into()).into()
+            }
             JsonRejection::BytesRejection(rejection) => rejection.into(),
             JsonRejection::MissingJsonContentType(_) => {
                 Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported", "The body is not JSON")

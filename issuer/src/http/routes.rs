@@ -89,5 +89,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(frame::span))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(axum::middleware::from_fn(frame::drop_strange_request_id))
         .with_state(app)
 }

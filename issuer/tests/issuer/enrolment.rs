@@ -76,7 +76,8 @@ async fn a_bad_request_does_not_use_the_code_up() {
     for (body, status, code_word) in [
         (json!({"code": code, "public_key": off_curve}), 400, "public_key_invalid"),
         (json!({"code": code, "public_key": {"kty": "RSA", "n": "AQAB", "e": "AQAB"}}), 400, "public_key_invalid"),
-        (json!({"code": code, "public_key": {"kty": "oct", "k": "AAAA"}}), 400, "request_invalid"),
+        (json!({"code": code, "public_key": {"kty": "oct", "k": "AAAA"}}), 400, "public_key_invalid"),
+        (json!({"code": code, "public_key": {"kty": "OKP", "x": "AAAA"}}), 400, "request_invalid"),
         (json!({"code": code, "public_key": good_key, "name": "a\nb"}), 400, "request_invalid"),
         (json!({"code": code, "public_key": good_key, "admin": true}), 400, "request_invalid"),
         (json!({"code": code}), 400, "request_invalid"),
@@ -89,4 +90,26 @@ async fn a_bad_request_does_not_use_the_code_up() {
         assert!(!problem.detail.unwrap_or_default().contains(&code));
     }
     assert_eq!(issuer.enrol(&code, &TestKey::rsa()).await.status(), 201);
+}
+
+#[tokio::test]
+async fn a_private_key_is_refused_and_called_exposed() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let code = issuer.code(&org).await;
+    let key = TestKey::p256();
+    let url = format!("{}/api/v2/agents/enrol", issuer.url);
+    let mut jwk = json!(key.public_jwk());
+    jwk["d"] = json!("c2VjcmV0");
+    let response = issuer.http.post(&url).json(&json!({"code": code, "public_key": jwk})).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    let problem: Problem = response.json().await.unwrap();
+    let detail = problem.detail.unwrap();
+    assert_eq!(problem.code, "public_key_invalid");
+    assert!(detail.contains("consider it exposed") && !detail.contains("c2VjcmV0"), "{detail}");
+
+    let mut jwk = json!(key.public_jwk());
+    jwk["use"] = json!("sig");
+    let response = issuer.http.post(&url).json(&json!({"code": code, "public_key": jwk})).send().await.unwrap();
+    assert_eq!(response.status(), 201, "the code was not used up");
 }

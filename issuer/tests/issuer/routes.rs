@@ -150,3 +150,22 @@ async fn an_issuer_path_that_can_not_be_served_stops_the_start() {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing was made");
     }
 }
+
+#[tokio::test]
+async fn a_callers_request_id_is_kept_where_it_is_plain_and_replaced_where_not() {
+    let issuer = TestIssuer::start().await;
+    let ask = async |ids: &[&str]| {
+        let request = issuer.http.get(format!("{}/nowhere", issuer.url));
+        let request = ids.iter().fold(request, |request, id| request.header("x-request-id", *id));
+        let response = request.send().await.unwrap();
+        let header = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let problem: Problem = response.json().await.unwrap();
+        assert_eq!(problem.request_id, header, "{ids:?}");
+        header
+    };
+    assert_eq!(ask(&["trace-1.a_b"]).await, "trace-1.a_b");
+    for strange in [&["two words"][..], &[""], &["<script>"], &["a", "b"], &[&"x".repeat(65)]] {
+        let made = ask(strange).await;
+        assert!(made.parse::<uuid::Uuid>().is_ok(), "{strange:?}: {made}");
+    }
+}
