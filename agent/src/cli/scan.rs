@@ -15,7 +15,7 @@ use crate::report::{console, json};
 use crate::scan::{self, Progress};
 
 /// The width of the console report on a terminal that does not say its own, in columns.
-const DEFAULT_WIDTH: usize = 120;
+const DEFAULT_WIDTH: usize = 80;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -120,6 +120,25 @@ fn style(to_stdout: bool) -> console::Style {
     let terminal = to_stdout && std::io::stdout().is_terminal();
     // NO_COLOR, CLICOLOR and TERM=dumb are honoured.
     let color = to_stdout && anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    console::Style { color, width: if terminal { columns.unwrap_or(DEFAULT_WIDTH) } else { 0 } }
+    let own = || terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    console::Style { color, width: if terminal { width(std::env::var("COLUMNS").ok().as_deref(), own) } else { 0 } }
+}
+
+/// `COLUMNS`, where somebody exported it; shells keep it to themselves, so else the terminal is asked.
+fn width(columns: Option<&str>, own: impl FnOnce() -> Option<usize>) -> usize {
+    let exported = columns.and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    exported.or_else(own).unwrap_or(DEFAULT_WIDTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_as_wide_as_the_terminal_unless_columns_says_otherwise() {
+        assert_eq!(width(None, || Some(70)), 70);
+        assert_eq!(width(Some("100"), || Some(70)), 100);
+        assert_eq!(width(Some("wide"), || Some(70)), 70);
+        assert_eq!(width(Some("0"), || None), 80);
+    }
 }

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+/// A step of known length; the bar takes what the terminal's width leaves.
+const BAR: &str = "{msg} [{wide_bar}] {pos}/{len}";
+/// A step of unknown length.
+const SPINNER: &str = "{spinner} {msg} {pos}";
+
 /// Where progress goes.
 pub struct Progress(Form);
 
@@ -64,8 +69,8 @@ impl Progress {
     pub fn step(&self, label: &'static str, total: Option<usize>) -> Step<'_> {
         let bar = match &self.0 {
             Form::Bars(bars) => bars.add(match total {
-                Some(total) => ProgressBar::new(total as u64).with_style(style("{msg} [{bar:30}] {pos}/{len}")),
-                None => ProgressBar::new_spinner().with_style(style("{spinner} {msg} {pos}")),
+                Some(total) => ProgressBar::new(total as u64).with_style(style(BAR)),
+                None => ProgressBar::new_spinner().with_style(style(SPINNER)),
             }),
             Form::Quiet | Form::Lines(_) => ProgressBar::hidden(),
         };
@@ -128,6 +133,11 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn the_forms_of_steps_are_valid() {
+        assert!([BAR, SPINNER].into_iter().all(|form| ProgressStyle::with_template(form).is_ok()));
     }
 
     #[test]
