@@ -23,6 +23,9 @@ pub struct Discovered {
     pub resources: Vec<Resource>,
     /// What the index could not show.
     pub gaps: Vec<Gap>,
+    /// Whether the list broke off, or the index is not settled: what is not in `resources` may all the same be in the index.
+    /// Nothing may be concluded from absence then.
+    pub broken_off: bool,
     /// Resources of other accounts, which an organisation-wide view shows and a scan of one account leaves out.
     pub foreign: u64,
 }
@@ -44,7 +47,7 @@ impl<I: ResourceIndex> Discovery<'_, I> {
     /// Checks the index and lists the default view. `progress` is told how many entries were read so far.
     pub async fn run(&self, mut progress: impl FnMut(usize) + Send) -> Result<Discovered, Fault> {
         let mut gaps = Vec::new();
-        self.check_index(&mut gaps).await?;
+        let mut broken_off = !self.check_index(&mut gaps).await?;
         let view = self.default_view().await?;
         let tags_shown = self.tags_shown(&view, &mut gaps).await;
         let mut listing = Listing::new(self.account, tags_shown);
@@ -56,6 +59,7 @@ impl<I: ResourceIndex> Discovery<'_, I> {
                     let fault = Self::fault(&failure, &view);
                     let words = format!("the list broke off after {} resources; {}", listing.entries, failure.words());
                     gaps.push(Fault::new(fault.code(), words).into_gap(self.scope(), 0));
+                    broken_off = true;
                     break;
                 }
                 Err(failure) => return Err(Self::fault(&failure, &view)),
@@ -74,10 +78,11 @@ impl<I: ResourceIndex> Discovery<'_, I> {
         }
         let mut resources = listing.resources;
         resources.sort_by(|one, other| one.arn.cmp(&other.arn));
-        Ok(Discovered { resources, gaps, foreign: listing.foreign })
+        Ok(Discovered { resources, gaps, broken_off, foreign: listing.foreign })
     }
 
-    async fn check_index(&self, gaps: &mut Vec<Gap>) -> Result<(), Fault> {
+    /// Whether the index is settled, as far as that may be known.
+    async fn check_index(&self, gaps: &mut Vec<Gap>) -> Result<bool, Fault> {
         let index = match self.index.index().await {
             Ok(index) => index,
             Err(failure) if failure.kind == FailureKind::NotFound => {
@@ -96,7 +101,7 @@ impl<I: ResourceIndex> Discovery<'_, I> {
                 // The list may still be allowed; whether it is the whole account is then not known.
                 let words = format!("whether the index covers every region is not known: {}", failure.words());
                 gaps.push(Fault::new(Code::ResourceExplorerPartial, words).into_gap(self.scope(), 0));
-                return Ok(());
+                return Ok(true);
             }
             Err(failure) => return Err(failure.fault(Code::ResourceExplorerDenied)),
         };
@@ -105,7 +110,7 @@ impl<I: ResourceIndex> Discovery<'_, I> {
             gaps.push(Fault::new(Code::ResourceExplorerPartial, words).into_gap(self.scope(), 0));
         }
         if index.aggregates {
-            return Ok(());
+            return Ok(index.settled);
         }
         let aggregator = self.aggregator().await;
         let place = aggregator.as_deref().map_or_else(
@@ -118,7 +123,7 @@ impl<I: ResourceIndex> Discovery<'_, I> {
         );
         if self.allow_local_index {
             gaps.push(fault.into_gap(self.scope(), 0));
-            return Ok(());
+            return Ok(index.settled);
         }
         Err(match aggregator {
             Some(region) => fault.hint(format!("Scan with --region {region}.")),
@@ -255,6 +260,8 @@ fn resource(arn: Arn, entry: IndexedResource, account: &AccountId, tags_shown: b
 mod tests {
     use std::sync::Mutex;
 
+    use driftwise_contract::report::Verdict;
+
     use super::*;
     use crate::aws::resource_explorer::{Index, IndexPage};
 
@@ -361,6 +368,23 @@ mod tests {
         let fault = fake.discover(false).await.unwrap_err();
         assert_eq!(fault.code(), Code::ResourceExplorerDenied);
         assert!(fault.fix().contains("GetView on arn:view"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn a_list_that_breaks_off_in_its_middle_says_so_and_is_never_in_sync() {
+        for (kind, code) in
+            [(FailureKind::Service, Code::AwsServiceError), (FailureKind::Throttled, Code::AwsThrottled)]
+        {
+            let one = entry("arn:aws:sqs:eu-west-1:123456789012:one", ACCOUNT);
+            let fake = Fake::with(vec![page(vec![one], Some("a")), page(vec![], Some("b")), Err(failure(kind))]);
+            let found = fake.discover(false).await.unwrap();
+            assert_eq!((found.resources.len(), found.broken_off), (1, true));
+            assert_eq!(found.gaps.iter().map(|gap| gap.code).collect::<Vec<_>>(), [code]);
+            assert!(found.gaps[0].detail.contains("after 1 resources"), "{}", found.gaps[0].detail);
+            assert_eq!(Verdict::of(&[], &found.gaps), Verdict::Incomplete);
+        }
+        let whole = Fake::with(vec![page(vec![], None)]).discover(false).await.unwrap();
+        assert!(!whole.broken_off);
     }
 
     #[tokio::test]

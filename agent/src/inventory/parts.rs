@@ -85,7 +85,8 @@ pub fn is_gone(resource: &Resource) -> bool {
     resource.enrichment == Enrichment::Failed { reason: EnrichmentFailure::NotFound }
 }
 
-fn may_be_part(resource: &Resource) -> bool {
+/// Whether it is of a type that hangs on instances.
+pub fn may_be_part(resource: &Resource) -> bool {
     resource.cfn_type.as_deref().is_some_and(|cfn_type| TYPES.contains(&cfn_type))
 }
 

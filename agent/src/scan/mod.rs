@@ -80,8 +80,8 @@ pub async fn run(
     let step = progress.step("properties of managed resources", Some(managed.len()));
     gaps.extend(enricher.enrich(&mut actual.resources, &managed, || step.advance(1)).await);
     step.finish(&format!("{} managed resources read", managed.len()));
-    gaps.extend(unmanaged::sift(&enricher, &mut actual.resources, &mut join, progress).await);
-    let step = progress.step("declared resources that the index does not show", Some(join.absent.len()));
+    gaps.extend(unmanaged::sift(&enricher, &mut actual.resources, &mut join, discovered.broken_off, progress).await);
+    let step = progress.step("declared resources not in the index", Some(join.absent.len()));
     let confirmations =
         confirm::confirm(&enricher, &declared, &join, &account, &region, config.aws.concurrency, || step.advance(1))
             .await;

@@ -21,11 +21,13 @@ const ATTACHMENT: &str = "AWS::EC2::VPCGatewayAttachment";
 const CONCURRENCY: usize = 8;
 
 /// Reads what may be AWS's own or part of an instance, and takes out of the unmanaged what is, what can't be told, and what
-/// AWS no longer has.
+/// AWS no longer has. `broken_off` says that the list of resources is not complete: what belongs to something is then not
+/// told from what does not, since that something may be missing from the list.
 pub(super) async fn sift<R: ResourceReader>(
     enricher: &Enricher<'_, R>,
     resources: &mut [Resource],
     join: &mut Join,
+    broken_off: bool,
     progress: &Progress,
 ) -> Vec<Gap> {
     let suspects = defaults::suspects(resources, &join.unmanaged);
@@ -42,11 +44,14 @@ pub(super) async fn sift<R: ResourceReader>(
     let suspects: BTreeSet<usize> = suspects.into_iter().collect();
     for place in std::mem::take(&mut join.unmanaged) {
         let resource = &resources[place];
-        let is_unread_suspect = suspects.contains(&place) && resource.properties.is_none();
+        let is_suspect = suspects.contains(&place);
+        let is_unknown = (is_suspect && resource.properties.is_none())
+            || (broken_off && (is_suspect || parts::may_be_part(resource)))
+            || parts::is_gone(resource);
         match held.belongs(resource) {
             _ if matches!(resource.owner, Owner::Aws { .. }) => join.aws_owned.push(place),
             Belongs::Yes => join.parts.push(place),
-            Belongs::No if !is_unread_suspect && !parts::is_gone(resource) => join.unmanaged.push(place),
+            Belongs::No if !is_unknown => join.unmanaged.push(place),
             Belongs::No | Belongs::Unknown => {}
         }
     }
@@ -151,7 +156,10 @@ mod tests {
     }
 
     /// The ids that stay unmanaged, those of AWS, the parts, and the gaps.
-    async fn sifted(answers: BTreeMap<&'static str, Value>) -> (Vec<String>, Vec<String>, Vec<String>, Vec<Gap>) {
+    async fn sifted(
+        answers: BTreeMap<&'static str, Value>,
+        broken_off: bool,
+    ) -> (Vec<String>, Vec<String>, Vec<String>, Vec<Gap>) {
         let mut resources = vec![
             ec2("vpc", "VPC", "vpc-d"),
             ec2("internet-gateway", "InternetGateway", "igw-d"),
@@ -163,7 +171,7 @@ mod tests {
         let mut join = Join { unmanaged: (0..resources.len()).collect(), ..Join::default() };
         let fake = Fake(answers);
         let enricher = Enricher::new(&fake, Partition::Aws, 2);
-        let gaps = sift(&enricher, &mut resources, &mut join, &Progress::quiet()).await;
+        let gaps = sift(&enricher, &mut resources, &mut join, broken_off, &Progress::quiet()).await;
         let ids = |places: &[usize]| {
             places.iter().map(|place| resources[*place].arn.resource_tail().to_owned()).collect::<Vec<_>>()
         };
@@ -184,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn defaults_and_parts_are_not_unmanaged_and_everything_else_is() {
-        let (unmanaged, aws_owned, parts, gaps) = sifted(answers()).await;
+        let (unmanaged, aws_owned, parts, gaps) = sifted(answers(), false).await;
         assert_eq!(unmanaged, ["igw-own", "i-own", "vol-loose"]);
         assert_eq!(aws_owned, ["vpc-d", "igw-d"]);
         assert_eq!(parts, ["vol-own"]);
@@ -196,7 +204,7 @@ mod tests {
         let mut answers = answers();
         answers.insert("IGW|vpc-d", Value::Null);
         answers.insert("i-own", Value::Null);
-        let (unmanaged, aws_owned, parts, gaps) = sifted(answers).await;
+        let (unmanaged, aws_owned, parts, gaps) = sifted(answers, false).await;
         assert_eq!(unmanaged, ["i-own"]);
         assert_eq!((aws_owned.as_slice(), parts.len()), (["vpc-d".to_owned()].as_slice(), 0));
         let types: Vec<_> = gaps.iter().map(|gap| gap.scope.resource_type.as_deref().unwrap()).collect();
@@ -204,10 +212,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_list_that_broke_off_nothing_is_accused_that_may_belong_to_what_is_not_in_it() {
+        let (unmanaged, aws_owned, parts, _) = sifted(answers(), true).await;
+        assert_eq!(unmanaged, ["i-own"]);
+        assert_eq!((aws_owned.len(), parts.as_slice()), (2, ["vol-own".to_owned()].as_slice()));
+    }
+
+    #[tokio::test]
     async fn an_instance_that_is_gone_is_neither_a_finding_nor_a_gap() {
         let mut answers = answers();
         answers.remove("i-own");
-        let (unmanaged, _, _, gaps) = sifted(answers).await;
+        let (unmanaged, _, _, gaps) = sifted(answers, false).await;
         assert_eq!(unmanaged, ["igw-own", "vol-own", "vol-loose"]);
         assert_eq!(gaps, []);
     }
