@@ -1,7 +1,7 @@
 //! What the state reader understands, and how it refuses what is no state.
 
 use driftwise_agent::state::command::{self, Output};
-use driftwise_agent::state::{self, ExclusiveClaim, SkipReason, State, StateError};
+use driftwise_agent::state::{self, SkipReason, State, StateError};
 use driftwise_contract::codes::Code;
 use driftwise_contract::resource::{DeclaredEdge, DeclaredStatus, Grant, StateRef, redacted_hash};
 use proptest::prelude::*;
@@ -139,7 +139,7 @@ fn shown_json_reads_like_the_state_it_shows() {
 
 #[test]
 fn what_is_no_state_is_refused_by_name_and_place() {
-    let cases: [(&[u8], Code, &str); 17] = [
+    let cases: [(&[u8], Code, &str); 24] = [
         (b"", Code::StateEmpty, "empty"),
         (b" \n\t ", Code::StateEmpty, "empty"),
         (b"{\"version\": 4, \"resources\": [{\"mode\": \"man", Code::StateTruncated, "ends in the middle"),
@@ -147,6 +147,13 @@ fn what_is_no_state_is_refused_by_name_and_place() {
         (b"{\"serial\":1,\"lineage\":\"x\",\"encrypted_data\":\"QUJD\",\"encryption_version\":\"v0\"}", Code::StateEncrypted, "encrypted_data"),
         (b"{\"version\":3,\"serial\":1,\"backend\":{\"type\":\"s3\"},\"modules\":[{\"path\":[\"root\"],\"resources\":{}}]}", Code::StateBackendStub, "backend"),
         (b"{\"version\":5,\"resources\":{}}", Code::StateUnsupportedVersion, "version 5"),
+        (b"{\"encrypted_data\":\"QUJD\",\"version\":4}", Code::StateEncrypted, "encrypted_data"),
+        (b"{\"version\":4,\"resources\":[],\"encrypted_data\":\"QUJD\"}", Code::StateEncrypted, "encrypted_data"),
+        (b"{\"version\":9,\"encrypted_data\":\"QUJD\",\"resources\":7}", Code::StateEncrypted, "encrypted_data"),
+        (b"{\"version\":4}", Code::StateNotAState, "no `resources`"),
+        (b"{\"version\":4,\"modules\":[]}", Code::StateNotAState, "no `resources`"),
+        (b"{\"version\":3,\"resources\":[]}", Code::StateNotAState, "no `modules`"),
+        (b"{\"version\":1}", Code::StateNotAState, "no `modules`"),
         (b"{}", Code::StateNotAState, "without a `version`"),
         (b"[]", Code::StateNotAState, "no JSON object"),
         (b"<html>", Code::StateNotAState, "error page"),
@@ -177,6 +184,59 @@ fn an_error_inside_names_line_column_and_byte() {
     assert!(error.detail.contains("expected a string"), "{error}");
     let truncated = read(&text[..60]).unwrap_err();
     assert_eq!(truncated.position.map(|position| position.byte), Some(60), "{truncated}");
+}
+
+#[test]
+fn an_error_never_quotes_a_value_of_the_state() {
+    let instance = |attributes: &str| {
+        format!(
+            r#"{{"version":4,"resources":[{{"mode":"managed","type":"aws_x","name":"y","instances":[{{"attributes":{attributes}}}]}}]}}"#
+        )
+    };
+    for text in [
+        instance(r#""SECRET21""#),
+        instance(r#""SECRET21, expected SECRET21""#),
+        r#"{"version":"SECRET21"}"#.to_owned(),
+        r#"{"version":4,"resources":["SECRET21"]}"#.to_owned(),
+        r#"{"version":3,"modules":[{"path":["root"],"resources":{"aws_x.y":{"type":"aws_x","primary":"SECRET21"}}}]}"#
+            .to_owned(),
+        r#"{"version":3,"modules":[{"path":["root"],"resources":{"aws_x.y":{"primary":{"attributes":"SECRET21"}}}}]}"#
+            .to_owned(),
+    ] {
+        let error = read(&text).unwrap_err();
+        assert_eq!(error.code, Code::StateNotAState);
+        assert!(error.detail.contains("expected ") && !error.detail.contains("SECRET"), "{error}");
+    }
+    let missing = read(r#"{"version":4,"resources":[{"mode":"managed"}]}"#).unwrap_err();
+    assert!(missing.detail.contains("missing field `type`"), "{missing}");
+}
+
+#[test]
+fn the_owner_in_words_leaves_the_account_to_the_arn() {
+    let rule = json!({ "id": "rslvr-rr-1", "owner_id": "Route 53 Resolver",
+                       "arn": "arn:aws:route53resolver:eu-west-1:123456789012:resolver-rule/rslvr-rr-1" });
+    let state = state_of(&[managed("aws_route53_resolver_rule", "r", &rule)]);
+    assert_eq!(state.resources[0].account_id.as_ref().unwrap().as_str(), "123456789012");
+}
+
+#[test]
+fn what_a_resource_type_only_writes_is_hashed_in_awscc_too() {
+    for (terraform_type, attributes) in [
+        ("awscc_rds_db_cluster", json!({ "id": "c", "master_user_password": "SECRET21", "engine": "aurora" })),
+        (
+            "awscc_iam_user",
+            json!({ "id": "u", "user_name": "u", "login_profile": { "password": "SECRET21", "password_reset_required": true } }),
+        ),
+    ] {
+        let mut resource = managed(terraform_type, "x", &attributes);
+        resource["provider"] = json!("provider[\"registry.terraform.io/hashicorp/awscc\"]");
+        let whole = serde_json::to_string(&state_of(&[resource])).unwrap();
+        assert!(!whole.contains("SECRET21"), "{whole}");
+        assert!(
+            whole.contains("aurora") || whole.contains("password_reset_required\":true"),
+            "only the secret: {whole}"
+        );
+    }
 }
 
 #[test]
@@ -246,9 +306,6 @@ fn every_declaring_type_gives_its_edges() {
         assert_eq!(edges(&state.edges), expected, "{terraform_type}");
         assert!(state.observed_edges.is_empty());
     }
-    let exclusive =
-        state_of(&[managed("aws_iam_policy_attachment", "x", &json!({ "users": ["u"], "policy_arn": policy("p") }))]);
-    assert!(matches!(exclusive.exclusive.as_slice(), [ExclusiveClaim::PolicyHolders { .. }]));
 }
 
 #[test]
@@ -334,6 +391,36 @@ fn the_state_command_prints_what_was_understood_and_fails_on_what_was_not() {
     assert_eq!(command::run(&["no/such/file"], Output::Json, &mut printed, &mut Vec::new()).unwrap(), 2);
     let printed: Value = serde_json::from_slice(&printed).unwrap();
     assert_eq!(printed["errors"][0]["code"], "state.not_found");
+}
+
+#[test]
+fn what_no_local_file_is_named_by_is_a_bad_argument() {
+    for (path, code) in [("gs://bucket/state", Code::ConfigInvalid), ("s3://bucket/key", Code::StateUnreadable)] {
+        let read = state::read_local(&[path]);
+        let [(_, Err(error))] = read.as_slice() else { panic!("{read:?}") };
+        assert_eq!(error.code, code, "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unreadable_folder_is_told_and_hides_no_other_state() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let locked = folder.path().join("a-locked");
+    std::fs::create_dir(&locked).unwrap();
+    std::fs::write(folder.path().join("z.tfstate"), r#"{"version":4,"resources":[]}"#).unwrap();
+    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o000)).unwrap();
+    let root_reads_all = std::fs::read_dir(&locked).is_ok();
+    let read = state::read_local(&[folder.path().to_str().unwrap()]);
+    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o700)).unwrap();
+    assert_eq!(read.iter().filter(|(_, state)| state.is_ok()).count(), 1, "{read:?}");
+    let errors: Vec<&StateError> = read.iter().filter_map(|(_, state)| state.as_ref().err()).collect();
+    if !root_reads_all {
+        let [error] = errors.as_slice() else { panic!("{errors:?}") };
+        assert_eq!(error.code, Code::StateUnreadable);
+        assert!(error.uri.ends_with("a-locked"), "{error}");
+    }
 }
 
 proptest! {

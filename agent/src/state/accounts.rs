@@ -1,5 +1,6 @@
 //! Accounts and regions of resources that do not name them: all resources of one provider configuration live in the
-//! account and region that its others name, if those agree.
+//! account and region that its others name, if those agree. Where nothing of a configuration names an account, the one
+//! that the whole state agrees on counts.
 
 use std::collections::HashMap;
 
@@ -11,6 +12,7 @@ use driftwise_contract::{AccountId, Arn};
 pub(super) struct Accounts {
     configurations: HashMap<String, usize>,
     known: Vec<Known>,
+    whole_state: Agreed<AccountId>,
     /// The configuration of each resource, in the order of the state.
     of_resource: Vec<usize>,
 }
@@ -50,19 +52,29 @@ impl<T: PartialEq + Clone> Agreed<T> {
 impl Accounts {
     /// Notes a resource; call once for each, in order.
     pub(super) fn note(&mut self, configuration: &str, resource: &DeclaredResource) {
-        let index = self.configurations.get(configuration).copied().unwrap_or_else(|| {
+        let index = self.index(configuration);
+        self.of_resource.push(index);
+        if let Some(account_id) = &resource.account_id {
+            self.note_account(configuration, account_id);
+        }
+        if let Some(region) = &resource.region {
+            self.known[index].region.note(region);
+        }
+    }
+
+    /// Notes the account of a configuration, told by something that is no declaration.
+    pub(super) fn note_account(&mut self, configuration: &str, account_id: &AccountId) {
+        let index = self.index(configuration);
+        self.known[index].account.note(account_id);
+        self.whole_state.note(account_id);
+    }
+
+    fn index(&mut self, configuration: &str) -> usize {
+        self.configurations.get(configuration).copied().unwrap_or_else(|| {
             self.known.push(Known::default());
             self.configurations.insert(configuration.to_owned(), self.known.len() - 1);
             self.known.len() - 1
-        });
-        self.of_resource.push(index);
-        let known = &mut self.known[index];
-        if let Some(account_id) = &resource.account_id {
-            known.account.note(account_id);
-        }
-        if let Some(region) = &resource.region {
-            known.region.note(region);
-        }
+        })
     }
 
     /// Fills in what is missing.
@@ -70,7 +82,10 @@ impl Accounts {
         for (resource, index) in resources.iter_mut().zip(&self.of_resource) {
             let known = &self.known[*index];
             if resource.account_id.is_none() {
-                resource.account_id = known.account.one().cloned();
+                resource.account_id = match &known.account {
+                    Agreed::Unknown => self.whole_state.one().cloned(),
+                    of_configuration => of_configuration.one().cloned(),
+                };
             }
             // An ARN without a region says that the resource is global, or (S3) that the ARN does not tell.
             if resource.region.is_none() && resource.arn.as_ref().is_none_or(|arn| Arn::service(arn) == "s3") {

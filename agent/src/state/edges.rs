@@ -8,19 +8,14 @@ use driftwise_contract::resource::{DeclaredEdge, DeclaredResource, Edge, Grant, 
 use driftwise_contract::{AccountId, Arn};
 use serde_json::Value;
 
-use super::{ExclusiveClaim, State};
+use super::State;
 
-/// Fills the state's edges, observed edges and exclusive claims from its resources.
+/// Fills the state's edges and observed edges from its resources.
 pub(super) fn declare(state: &mut State) {
     let owners = principal_accounts(&state.resources);
     for resource in &state.resources {
-        let mut declarer = Declarer {
-            resource,
-            owners: &owners,
-            edges: &mut state.edges,
-            observed: &mut state.observed_edges,
-            exclusive: &mut state.exclusive,
-        };
+        let mut declarer =
+            Declarer { resource, owners: &owners, edges: &mut state.edges, observed: &mut state.observed_edges };
         declarer.declare();
     }
 }
@@ -57,7 +52,6 @@ struct Declarer<'a> {
     owners: &'a HashMap<IamPrincipal, Option<AccountId>>,
     edges: &'a mut Vec<DeclaredEdge>,
     observed: &'a mut Vec<DeclaredEdge>,
-    exclusive: &'a mut Vec<ExclusiveClaim>,
 }
 
 impl<'a> Declarer<'a> {
@@ -67,13 +61,7 @@ impl<'a> Declarer<'a> {
             "aws_iam_role_policy_attachment" => self.attachment(Role, "role"),
             "aws_iam_user_policy_attachment" => self.attachment(User, "user"),
             "aws_iam_group_policy_attachment" => self.attachment(Group, "group"),
-            "aws_iam_policy_attachment" => {
-                self.holders("policy_arn");
-                if let Some(policy_arn) = self.arn("policy_arn") {
-                    let address = self.resource.address.clone();
-                    self.exclusive.push(ExclusiveClaim::PolicyHolders { policy_arn, address });
-                }
-            }
+            "aws_iam_policy_attachment" | "awscc_iam_managed_policy" => self.holders("policy_arn"),
             "aws_iam_role_policy_attachments_exclusive" => self.exclusive_managed(Role, "role_name"),
             "aws_iam_user_policy_attachments_exclusive" => self.exclusive_managed(User, "user_name"),
             "aws_iam_group_policy_attachments_exclusive" => self.exclusive_managed(Group, "group_name"),
@@ -106,7 +94,6 @@ impl<'a> Declarer<'a> {
                 self.user_groups("user_name");
             }
             "awscc_iam_group" => self.whole_principal(Group, "group_name"),
-            "awscc_iam_managed_policy" => self.holders("policy_arn"),
             _ => {}
         }
     }
@@ -134,8 +121,6 @@ impl<'a> Declarer<'a> {
         for policy_arn in self.texts("policy_arns").into_iter().filter_map(|arn| arn.parse().ok()) {
             self.edge(principal.clone(), Grant::ManagedPolicy { policy_arn });
         }
-        let address = self.resource.address.clone();
-        self.exclusive.push(ExclusiveClaim::ManagedPolicies { principal, address });
     }
 
     fn exclusive_inline(&mut self, kind: PrincipalKind, attribute: &str) {
@@ -144,8 +129,6 @@ impl<'a> Declarer<'a> {
         for policy_name in self.texts("policy_names") {
             self.edge(principal.clone(), Grant::InlinePolicy { policy_name: policy_name.to_owned() });
         }
-        let address = self.resource.address.clone();
-        self.exclusive.push(ExclusiveClaim::InlinePolicies { principal, address });
     }
 
     /// The principal's and the policy's name; the `id` is `principal:policy` where an attribute is lacking.
@@ -163,8 +146,6 @@ impl<'a> Declarer<'a> {
         for user in self.texts("users") {
             self.edge(principal(PrincipalKind::User, user), Grant::Member { group: group.to_owned() });
         }
-        let claim = ExclusiveClaim::GroupMembers { group: group.to_owned(), address: self.resource.address.clone() };
-        self.exclusive.push(claim);
     }
 
     fn user_groups(&mut self, user: &str) {

@@ -7,6 +7,9 @@ use super::Position;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// How large one value may be that is cut out: far beyond any resource, and little enough for a small machine.
+pub(super) const LARGEST_VALUE_BYTES: usize = 256 * 1024 * 1024;
+
 /// A reader that hands out whole JSON values, and knows where it is.
 pub(super) struct Framer<R> {
     reader: R,
@@ -14,6 +17,10 @@ pub(super) struct Framer<R> {
     start: usize,
     end: usize,
     position: Position,
+    /// The most that a frame may hold.
+    limit: usize,
+    /// Whether what is passed over is dropped rather than framed.
+    skipping: bool,
 }
 
 /// Why no value could be cut out.
@@ -23,6 +30,8 @@ pub(super) enum FramingFault {
     Io(io::Error),
     /// The document ends where more must follow.
     End,
+    /// The value is larger than [`LARGEST_VALUE_BYTES`].
+    TooLarge,
     /// Another byte was expected.
     Unexpected {
         /// What stands there.
@@ -41,7 +50,8 @@ impl From<io::Error> for FramingFault {
 impl<R: Read> Framer<R> {
     pub(super) fn new(reader: R) -> Self {
         let position = Position { line: 1, column: 1, byte: 0 };
-        Self { reader, buffer: vec![0; BUFFER_BYTES], start: 0, end: 0, position }
+        let buffer = vec![0; BUFFER_BYTES];
+        Self { reader, buffer, start: 0, end: 0, position, limit: LARGEST_VALUE_BYTES, skipping: false }
     }
 
     /// Where the next byte stands.
@@ -126,6 +136,14 @@ impl<R: Read> Framer<R> {
         Ok(start)
     }
 
+    /// Passes over the next value, of any size, and keeps nothing of it. Nobody checks whether it is JSON inside.
+    pub(super) fn skip(&mut self) -> Result<(), FramingFault> {
+        self.skipping = true;
+        let skipped = self.value(&mut Vec::new());
+        self.skipping = false;
+        skipped.map(|_| ())
+    }
+
     /// A value between brackets, from the bracket that is next.
     fn bracketed(&mut self, frame: &mut Vec<u8>) -> Result<(), FramingFault> {
         let mut depth = 0_usize;
@@ -135,21 +153,21 @@ impl<R: Read> Framer<R> {
             }
             let pending = &self.buffer[self.start..self.end];
             let Some(length) = pending.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']')) else {
-                self.move_to(frame, self.end - self.start);
+                self.move_to(frame, self.end - self.start)?;
                 continue;
             };
             match pending[length] {
                 b'"' => {
-                    self.move_to(frame, length);
+                    self.move_to(frame, length)?;
                     self.string(frame)?;
                 }
                 b'{' | b'[' => {
                     depth += 1;
-                    self.move_to(frame, length + 1);
+                    self.move_to(frame, length + 1)?;
                 }
                 _ => {
                     depth -= 1;
-                    self.move_to(frame, length + 1);
+                    self.move_to(frame, length + 1)?;
                     if depth == 0 {
                         return Ok(());
                     }
@@ -160,14 +178,14 @@ impl<R: Read> Framer<R> {
 
     /// A string, from the quote that is next.
     fn string(&mut self, frame: &mut Vec<u8>) -> Result<(), FramingFault> {
-        self.move_to(frame, 1);
+        self.move_to(frame, 1)?;
         let mut escaped = false;
         loop {
             if self.start == self.end && !self.fill_more()? {
                 return Err(FramingFault::End);
             }
             if escaped {
-                self.move_to(frame, 1);
+                self.move_to(frame, 1)?;
                 escaped = false;
                 continue;
             }
@@ -175,13 +193,13 @@ impl<R: Read> Framer<R> {
             match pending.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
                 Some(length) => {
                     let closing = pending[length] == b'"';
-                    self.move_to(frame, length + 1);
+                    self.move_to(frame, length + 1)?;
                     if closing {
                         return Ok(());
                     }
                     escaped = true;
                 }
-                None => self.move_to(frame, self.end - self.start),
+                None => self.move_to(frame, self.end - self.start)?,
             }
         }
     }
@@ -196,17 +214,23 @@ impl<R: Read> Framer<R> {
             let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b':' | b' ' | b'\t' | b'\n' | b'\r');
             match pending.iter().position(ends) {
                 Some(length) => {
-                    self.move_to(frame, length);
+                    self.move_to(frame, length)?;
                     return Ok(());
                 }
-                None => self.move_to(frame, self.end - self.start),
+                None => self.move_to(frame, self.end - self.start)?,
             }
         }
     }
 
-    fn move_to(&mut self, frame: &mut Vec<u8>, count: usize) {
-        frame.extend_from_slice(&self.buffer[self.start..self.start + count]);
+    fn move_to(&mut self, frame: &mut Vec<u8>, count: usize) -> Result<(), FramingFault> {
+        if !self.skipping {
+            if frame.len() + count > self.limit {
+                return Err(FramingFault::TooLarge);
+            }
+            frame.extend_from_slice(&self.buffer[self.start..self.start + count]);
+        }
         self.consume(count);
+        Ok(())
     }
 
     /// Reads more behind what is pending; false at the end of the document.
@@ -284,6 +308,19 @@ mod tests {
         }
         let wrong = Framer::new("]".as_bytes()).value(&mut Vec::new());
         assert!(matches!(wrong, Err(FramingFault::Unexpected { found: b']', .. })));
+    }
+
+    #[test]
+    fn a_value_beyond_the_limit_is_refused_and_can_be_skipped() {
+        for text in [r#""a long text" 1"#, r#"[1, {"a": 2}] 1"#, "1234567890 1"] {
+            let limited = || Framer { limit: 8, ..Framer::new(text.as_bytes()) };
+            assert!(matches!(limited().value(&mut Vec::new()), Err(FramingFault::TooLarge)), "{text}");
+            let mut framer = limited();
+            framer.skip().unwrap();
+            let mut frame = Vec::new();
+            framer.value(&mut frame).unwrap();
+            assert_eq!(frame, b"1", "{text}");
+        }
     }
 
     proptest! {

@@ -33,7 +33,7 @@ mod v4;
 
 pub use error::{Position, StateError};
 pub use local::read_local;
-pub use model::{ExclusiveClaim, SkipReason, Skipped, State};
+pub use model::{SkipReason, Skipped, State};
 pub use read::read;
 pub use redact::redacted;
 pub use source::{StateSource, StateSourceError};

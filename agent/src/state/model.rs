@@ -1,8 +1,7 @@
 //! What is understood of one state.
 
-use driftwise_contract::Arn;
 use driftwise_contract::report::StateSummary;
-use driftwise_contract::resource::{DeclaredEdge, DeclaredResource, IamPrincipal, StateRef};
+use driftwise_contract::resource::{DeclaredEdge, DeclaredResource, StateRef};
 use serde::Serialize;
 
 /// A state, as understood.
@@ -25,8 +24,6 @@ pub struct State {
     /// IAM grants that it merely observed at the last refresh (`managed_policy_arns`, `inline_policy` of a role): a grant
     /// made by hand is absorbed there too, so they declare nothing.
     pub observed_edges: Vec<DeclaredEdge>,
-    /// Statements that a set of grants is complete.
-    pub exclusive: Vec<ExclusiveClaim>,
     /// What was left out, and why.
     pub skipped: Vec<Skipped>,
 }
@@ -44,40 +41,6 @@ impl State {
             skipped: foreign as u64,
         }
     }
-}
-
-/// A declaration that a set of grants is complete: any other is drift by the author's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "exclusive", rename_all = "snake_case")]
-pub enum ExclusiveClaim {
-    /// Nobody but the declared principals holds this policy (`aws_iam_policy_attachment`).
-    PolicyHolders {
-        /// The policy.
-        policy_arn: Arn,
-        /// The address of the claim.
-        address: String,
-    },
-    /// Nobody but the declared users is in this group (`aws_iam_group_membership`).
-    GroupMembers {
-        /// The group's name.
-        group: String,
-        /// The address of the claim.
-        address: String,
-    },
-    /// The principal holds no managed policy but the declared ones.
-    ManagedPolicies {
-        /// The principal.
-        principal: IamPrincipal,
-        /// The address of the claim.
-        address: String,
-    },
-    /// The principal has no inline policy but the declared ones.
-    InlinePolicies {
-        /// The principal.
-        principal: IamPrincipal,
-        /// The address of the claim.
-        address: String,
-    },
 }
 
 /// An object of the state that is no declaration of an AWS resource.

@@ -1,7 +1,7 @@
 //! From an object of any state format to the contract's normal form.
 
-use driftwise_contract::Arn;
 use driftwise_contract::resource::{DeclaredResource, DeclaredStatus, StateRef};
+use driftwise_contract::{AccountId, Arn};
 use serde_json::{Map, Value};
 
 use super::accounts::Accounts;
@@ -63,7 +63,6 @@ impl Collector {
             resources: Vec::new(),
             edges: Vec::new(),
             observed_edges: Vec::new(),
-            exclusive: Vec::new(),
             skipped: Vec::new(),
         };
         Self { state, accounts: Accounts::default() }
@@ -82,6 +81,10 @@ impl Collector {
     pub(super) fn add(&mut self, mut object: Object) {
         let address = object.address();
         if object.data_source {
+            let told = object.attributes.get("account_id").filter(|_| object.terraform_type == "aws_caller_identity");
+            if let Some(account_id) = told.and_then(Value::as_str).and_then(|account| account.parse().ok()) {
+                self.accounts.note_account(&object.provider.configuration, &account_id);
+            }
             return self.skip(address, object.terraform_type, SkipReason::DataSource);
         }
         if !object.provider.is_aws(&object.terraform_type) {
@@ -97,9 +100,10 @@ impl Collector {
         let account_id = own_attributes
             .into_iter()
             .flat_map(|known| &known.account_attributes)
-            .find_map(|name| text(name))
-            .or_else(|| arn.as_ref().map(Arn::account))
-            .and_then(|account| account.parse().ok());
+            // The attribute may hold words ("Route 53 Resolver"): then the ARN tells.
+            .find_map(|name| text(name)?.parse().ok())
+            .or_else(|| arn.as_ref()?.account().parse().ok())
+            .or_else(|| account_of_attachment(&terraform_type, &attributes));
         let region = text("region").or_else(|| arn.as_ref().map(Arn::region)).filter(|region| !region.is_empty());
         let resource = DeclaredResource {
             address,
@@ -127,6 +131,19 @@ impl Collector {
         edges::declare(&mut state);
         state
     }
+}
+
+/// The account of an IAM attachment: IAM attaches a customer's policy within its own account only. AWS's policies name
+/// none. Old states hold the ARN of the principal in place of its name.
+fn account_of_attachment(terraform_type: &str, attributes: &Map<String, Value>) -> Option<AccountId> {
+    let rest = terraform_type.strip_prefix("aws_iam_")?;
+    if !rest.contains("policy_attachment") {
+        return None;
+    }
+    let named = ["policy_arn", "role", "user", "group"].into_iter().filter_map(|name| attributes.get(name));
+    let listed = attributes.get("policy_arns").and_then(Value::as_array).into_iter().flatten();
+    let account = |value: &Value| value.as_str()?.parse::<Arn>().ok()?.account().parse().ok();
+    named.chain(listed).find_map(account)
 }
 
 /// Types of old provider versions, and of `awscc`, whose `id` is their ARN and that have no `arn` attribute. Another

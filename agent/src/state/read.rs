@@ -5,9 +5,8 @@ use std::io::Read;
 use driftwise_contract::codes::Code;
 use driftwise_contract::resource::StateRef;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::framing::{Framer, FramingFault};
+use super::framing::{Framer, FramingFault, LARGEST_VALUE_BYTES};
 use super::normal::Collector;
 use super::{Position, State, StateError, show, v3, v4};
 
@@ -43,6 +42,8 @@ struct Seen {
     version: Option<u64>,
     encrypted: bool,
     backend: bool,
+    resources: bool,
+    modules: bool,
     shown: bool,
     planned: bool,
 }
@@ -100,10 +101,6 @@ impl<R: Read> Document<R> {
                 let version: u64 = self.parse_value()?;
                 self.seen.version = Some(version);
                 collector.state().format_version = version;
-                if version == 0 || version > NEWEST_FORMAT {
-                    let detail = format!("its format is version {version}; versions 1 to {NEWEST_FORMAT} are read");
-                    return Err(self.error(Code::StateUnsupportedVersion, &detail));
-                }
             }
             "terraform_version" => {
                 collector.state().terraform_version = self.parse_value::<Option<String>>()?.unwrap_or_default();
@@ -118,7 +115,12 @@ impl<R: Read> Document<R> {
                 self.seen.backend = true;
                 self.skip_value()?;
             }
+            // What can't be a state of a known format is only looked through for what else it is.
+            "resources" | "modules" | "values" if self.unsupported().is_some() || self.seen.encrypted => {
+                self.skip_value()?;
+            }
             "resources" => {
+                self.seen.resources = true;
                 self.elements(collector, |document, collector| {
                     let resource: v4::Resource = document.parse_value()?;
                     resource.collect(collector);
@@ -126,10 +128,13 @@ impl<R: Read> Document<R> {
                 })?;
             }
             "modules" => {
+                self.seen.modules = true;
                 self.elements(collector, |document, collector| {
                     let module: v3::Module = document.parse_value()?;
                     let collected = module.collect(collector);
-                    collected.map_err(|error| document.error(Code::StateNotAState, &format!("in a resource: {error}")))
+                    collected.map_err(|error| {
+                        document.error(Code::StateNotAState, &format!("in a resource: {}", shape(&error)))
+                    })
                 })?;
             }
             "values" => {
@@ -171,8 +176,12 @@ impl<R: Read> Document<R> {
     /// What the members that were seen, or were not, say of the file.
     fn conclude(&self, state: &State) -> Result<(), StateError> {
         let seen = &self.seen;
-        if seen.encrypted && seen.version.is_none() {
+        if seen.encrypted {
             return Err(self.error(Code::StateEncrypted, "it holds `encrypted_data` instead of a state"));
+        }
+        if let Some(version) = self.unsupported() {
+            let detail = format!("its format is version {version}; versions 1 to {NEWEST_FORMAT} are read");
+            return Err(self.error(Code::StateUnsupportedVersion, &detail));
         }
         // Terraform 0.9 to 0.11 wrote a real state with its backend beside the resources too.
         if seen.backend && state.resources.is_empty() && state.skipped.is_empty() {
@@ -184,7 +193,23 @@ impl<R: Read> Document<R> {
         if seen.version.is_none() && !seen.shown {
             return Err(self.error(Code::StateNotAState, "it is a JSON object without a `version`"));
         }
+        // A fresh state has an empty list; none at all is a file that was cut or filtered, never an empty state.
+        let (lists, list) = match seen.version {
+            Some(NEWEST_FORMAT) => (seen.resources, "resources"),
+            Some(_) => (seen.modules, "modules"),
+            None => (true, ""),
+        };
+        if !lists {
+            let format = state.format_version;
+            let detail = format!("it says that it is a state of format {format}, but holds no `{list}`");
+            return Err(self.error(Code::StateNotAState, &detail));
+        }
         Ok(())
+    }
+
+    /// The version of the format, if it is none that is read.
+    fn unsupported(&self) -> Option<u64> {
+        self.seen.version.filter(|version| !(1..=NEWEST_FORMAT).contains(version))
     }
 
     fn take(&mut self, byte: u8) -> Result<bool, StateError> {
@@ -192,7 +217,7 @@ impl<R: Read> Document<R> {
     }
 
     fn skip_value(&mut self) -> Result<(), StateError> {
-        self.parse_value::<IgnoredAny>().map(|_| ())
+        self.framer.skip().map_err(|fault| self.framing_error(fault))
     }
 
     fn parse_value<T: for<'de> Deserialize<'de>>(&mut self) -> Result<T, StateError> {
@@ -209,9 +234,7 @@ impl<R: Read> Document<R> {
         let detail = if std::str::from_utf8(frame).is_err() {
             "it holds bytes that are not UTF-8".to_owned()
         } else {
-            let text = error.to_string();
-            let place = format!(" at line {} column {}", error.line(), error.column());
-            let what = text.strip_suffix(&place).unwrap_or(&text);
+            let what = shape(error);
             if error.is_data() { format!("not the shape of a state: {what}") } else { format!("not JSON: {what}") }
         };
         StateError { code: Code::StateNotAState, uri: self.uri.clone(), position: Some(position), detail }
@@ -221,6 +244,10 @@ impl<R: Read> Document<R> {
         match fault {
             FramingFault::Io(error) => self.error(Code::StateUnreadable, &format!("reading failed: {error}")),
             FramingFault::End => self.error(Code::StateTruncated, "the file ends in the middle of its JSON"),
+            FramingFault::TooLarge => {
+                let megabytes = LARGEST_VALUE_BYTES / (1024 * 1024);
+                self.error(Code::StateUnreadable, &format!("one element of it is larger than {megabytes} MiB"))
+            }
             FramingFault::Unexpected { found, expected } => {
                 let found = char::from(found).escape_default();
                 self.error(Code::StateNotAState, &format!("not JSON: expected {expected}, found `{found}`"))
@@ -231,6 +258,21 @@ impl<R: Read> Document<R> {
     fn error(&self, code: Code, detail: &str) -> StateError {
         let position = Some(self.framer.position()).filter(|position| position.byte > 0);
         StateError { code, uri: self.uri.clone(), position, detail: detail.to_owned() }
+    }
+}
+
+/// What a parser says, without its place and without the value that it met: that may be a secret.
+fn shape(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    if !error.is_data() || text.starts_with("missing field `") {
+        return text.to_owned();
+    }
+    // "invalid type: string \"…\", expected a map": the expectation is ours, and comes last.
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "a value that does not belong there".to_owned(),
     }
 }
 

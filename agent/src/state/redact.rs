@@ -47,6 +47,42 @@ pub(super) fn redact(attributes: &mut Map<String, Value>, terraform_type: &str, 
             redact_below(value, words);
         }
     }
+    if terraform_type.starts_with("awscc_") {
+        let cfn_type = registry::cfn_of_terraform(terraform_type).and_then(registry::cfn_type);
+        for path in cfn_type.map(|known| known.write_only.as_slice()).unwrap_or_default() {
+            let words: Vec<String> = path.split('/').map(plain_name).collect();
+            redact_property(attributes, &words);
+        }
+    }
+}
+
+/// Redacts a property of a `CloudFormation` schema: passwords and the like stand among those that no read returns.
+/// `*` in a path is every element of a list, or every member of a map.
+fn redact_property(members: &mut Map<String, Value>, words: &[String]) {
+    let Some((first, rest)) = words.split_first() else { return };
+    for (name, value) in members.iter_mut() {
+        if plain_name(name) == *first || first == "*" {
+            redact_property_below(value, rest);
+        }
+    }
+}
+
+fn redact_property_below(value: &mut Value, words: &[String]) {
+    match value {
+        _ if words.is_empty() => *value = redacted(value),
+        Value::Array(elements) => {
+            let words = if words[0] == "*" { &words[1..] } else { words };
+            elements.iter_mut().for_each(|element| redact_property_below(element, words));
+        }
+        Value::Object(members) => redact_property(members, words),
+        _ => {}
+    }
+}
+
+/// A name without regard to its spelling: the provider makes `master_user_password` of `MasterUserPassword`, and where it
+/// parts digits and abbreviations does not matter.
+fn plain_name(name: &str) -> String {
+    name.chars().filter(|letter| *letter != '_').map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// A step of a marked path.
@@ -168,6 +204,23 @@ mod tests {
         assert!(redacted.to_string().contains("\"issuer\":\"i\""));
         let database = redact_json(json!({ "password": "hush", "username": "admin" }), "aws_db_instance", &json!([]));
         assert!(!database.to_string().contains("hush") && database["username"] == "admin");
+    }
+
+    #[test]
+    fn a_property_is_found_below_lists_and_maps_whatever_its_spelling() {
+        for (path, value) in [
+            ("Options/*/Secret", json!({ "options": [{ "secret": "hush", "other": 1 }] })),
+            ("Options/Secret", json!({ "options": [{ "secret": "hush", "other": 1 }] })),
+            ("Options/*/Secret", json!({ "options": { "any": { "secret": "hush", "other": 1 } } })),
+            ("Options/*", json!({ "options": ["hush"], "other": 1 })),
+            ("OAuth2Token", json!({ "o_auth_2_token": "hush", "other": 1 })),
+        ] {
+            let Value::Object(mut attributes) = value else { panic!("an object") };
+            let words: Vec<String> = path.split('/').map(plain_name).collect();
+            redact_property(&mut attributes, &words);
+            let whole = Value::Object(attributes).to_string();
+            assert!(!whole.contains("hush") && whole.contains("\"other\":1"), "{path}: {whole}");
+        }
     }
 
     #[test]
