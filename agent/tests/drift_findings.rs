@@ -435,8 +435,100 @@ fn a_grant_that_no_state_declares_is_found_and_a_declared_one_is_not() {
         ]
     );
     assert_eq!((outcome.coverage.grants, outcome.coverage.grants_declared), (9, 3));
-    let Finding::UndeclaredGrant { principal_declared: Some(place), .. } = &outcome.findings[0] else { panic!() };
+    assert_eq!((outcome.coverage.grants_aws_owned, outcome.coverage.grants_cloudformation_owned), (2, 1));
+    let Finding::UndeclaredGrant { principal_declared: Some(place), observed_in, .. } = &outcome.findings[0] else {
+        panic!()
+    };
     assert_eq!(place.address, "aws_iam_role.app");
+    assert_eq!(observed_in.as_ref().unwrap().address, "aws_iam_role.app", "the refresh saw it");
+    assert!(matches!(&outcome.findings[1], Finding::UndeclaredGrant { observed_in: None, .. }));
+}
+
+/// A state of two accounts, of which a provider alias names none: a grant and a NAT gateway of unknown account.
+fn of_unknown_account(others: &[(&str, &str, Value)]) -> state::State {
+    let resource = |provider: &str, (terraform_type, name, attributes): &(&str, &str, Value)| {
+        json!({ "mode": "managed", "type": terraform_type, "name": name,
+                "provider": format!("provider[\"registry.terraform.io/hashicorp/aws\"]{provider}"),
+                "instances": [{ "attributes": attributes }] })
+    };
+    let unnamed = [
+        (
+            "aws_iam_user_policy_attachment",
+            "jonas",
+            json!({ "id": "x", "user": "jonas.brandt", "policy_arn": "arn:aws:iam::aws:policy/IAMFullAccess" }),
+        ),
+        ("aws_nat_gateway", "exit", json!({ "id": "nat-9", "region": "eu-west-1" })),
+    ];
+    let resources: Vec<Value> = others
+        .iter()
+        .map(|other| resource("", other))
+        .chain(unnamed.iter().map(|own| resource(".other", own)))
+        .collect();
+    let document = json!({ "version": 4, "resources": resources });
+    state::read(StateRef { uri: "s3://states/b".into(), version_id: None }, document.to_string().as_bytes()).unwrap()
+}
+
+/// The findings' keys and the gaps' details of an account with one grant made by hand, whose NAT gateway is gone.
+fn with_a_planted_grant(states: Vec<state::State>) -> (Vec<String>, Vec<String>) {
+    let declared = Declared { states };
+    let mut found = actual(vec![]);
+    found.edges = Some(vec![edge(PrincipalKind::User, "jonas.brandt", managed_policy("IAMFullAccess"), "/")]);
+    let join = drift::join(&declared, &found);
+    let confirmations = join.absent.iter().map(|place| (*place, Existence::Absent)).collect::<HashMap<_, _>>();
+    let outcome = drift::findings(&declared, &found, &join, &confirmations);
+    assert!(outcome.gaps.iter().all(|gap| gap.code == Code::StateUnconfirmed));
+    assert_eq!(
+        outcome.coverage.grants,
+        outcome.coverage.grants_declared
+            + outcome.coverage.grants_unconfirmed
+            + outcome.findings.iter().filter(|finding| finding.kind() == FindingKind::UndeclaredGrant).count() as u64
+    );
+    (keys(&outcome), outcome.gaps.into_iter().map(|gap| gap.detail).collect())
+}
+
+fn foreign_queue(account: &str) -> (&'static str, &'static str, Value) {
+    ("aws_sqs_queue", "q", json!({ "id": "q", "arn": format!("arn:aws:sqs:eu-west-1:{account}:q") }))
+}
+
+#[test]
+fn a_state_of_another_account_neither_declares_our_grants_nor_misses_its_own_resources() {
+    let (findings, gaps) = with_a_planted_grant(vec![of_unknown_account(&[foreign_queue("999999999999")])]);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].starts_with("undeclared_grant"), "{findings:?}");
+    assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
+fn a_customers_policy_tells_the_account_of_its_attachment() {
+    let policy = json!({ "user": "u", "policy_arn": "arn:aws:iam::999999999999:policy/p" });
+    let (findings, gaps) =
+        with_a_planted_grant(vec![of_unknown_account(&[("aws_iam_user_policy_attachment", "p", policy)])]);
+    assert_eq!((findings.len(), gaps.len()), (1, 0), "{findings:?} {gaps:?}");
+}
+
+#[test]
+fn what_belongs_to_an_unknown_account_is_a_gap_beside_foreign_states() {
+    let two = [foreign_queue("999999999999"), foreign_queue("888888888888")];
+    let foreign = state("s3://states/c", &[foreign_queue("999999999999")]);
+    for states in [vec![of_unknown_account(&two)], vec![of_unknown_account(&[]), foreign]] {
+        let (findings, gaps) = with_a_planted_grant(states);
+        assert_eq!(findings, [""; 0]);
+        assert_eq!(gaps.len(), 2, "{gaps:?}");
+        assert!(gaps[0].contains("does not name its account"), "{gaps:?}");
+        assert!(
+            gaps[1].contains("IAMFullAccess") && gaps[1].contains("aws_iam_user_policy_attachment.jonas"),
+            "{gaps:?}"
+        );
+    }
+}
+
+#[test]
+fn what_names_no_account_is_ours_while_no_state_names_another() {
+    for others in [vec![], vec![foreign_queue(ACCOUNT)]] {
+        let (findings, gaps) = with_a_planted_grant(vec![of_unknown_account(&others)]);
+        assert!(findings.iter().all(|key| key.starts_with("missing")) && !findings.is_empty(), "{findings:?}");
+        assert!(gaps.is_empty(), "{gaps:?}");
+    }
 }
 
 #[test]

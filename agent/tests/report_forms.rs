@@ -64,6 +64,7 @@ fn every_kind() -> ScanReport {
                 },
             },
             principal_declared: Some(declared_ref("aws_iam_role.app", "app")),
+            observed_in: Some(declared_ref("aws_iam_role.app", "app")),
             owner: Owner::Unknown,
         },
         Finding::Missing { declared: declared_ref("aws_sqs_queue.gone", "https://sqs/gone") },
@@ -87,8 +88,11 @@ fn every_kind() -> ScanReport {
         declared: 11,
         compared: 9,
         not_comparable: BTreeMap::from([("aws_route_table_association".into(), 2)]),
-        grants: 5,
+        grants: 9,
         grants_declared: 4,
+        grants_aws_owned: 2,
+        grants_cloudformation_owned: 1,
+        grants_unconfirmed: 1,
         ..Coverage::default()
     };
     let gap = Gap {
@@ -121,6 +125,7 @@ fn every_kind_of_finding_is_shown_grants_first() {
     IAM grants that no state declares (1)
       role app  has managed policy arn:aws:iam::aws:policy/AdministratorAccess
           arn:aws:iam::123456789012:role/app, declared by aws_iam_role.app in s3://states/prod.tfstate
+          seen in managed_policy_arns of aws_iam_role.app at its last refresh, which declares nothing
 
     Missing: declared, but gone (1)
       aws_sqs_queue  https://sqs/gone  eu-west-1
@@ -145,7 +150,7 @@ fn every_kind_of_finding_is_shown_grants_first() {
     Drift: 1 undeclared grant, 1 missing, 1 changed, 1 unmanaged
       live       12 resources: 9 managed, 2 AWS's own, 1 of CloudFormation stacks; 9 read in full
       declared   11 resources: 9 compared, 2 of types that the inventory can't show
-      IAM        5 grants: 4 declared
+      IAM        9 grants: 4 declared, 1 undeclared, 2 AWS's own, 1 of CloudFormation stacks, 1 of unknown account
     Incomplete: 1 gap, see "Not seen".
     "#);
 }
@@ -162,7 +167,7 @@ fn an_account_in_sync_says_so_in_a_few_lines() {
     In sync: 0 undeclared grants, 0 missing, 0 changed, 0 unmanaged
       live       0 resources: 0 managed, 0 AWS's own, 0 of CloudFormation stacks; 0 read in full
       declared   0 resources: 0 compared, 0 of types that the inventory can't show
-      IAM        0 grants: 0 declared
+      IAM        0 grants: 0 declared, 0 undeclared, 0 AWS's own, 0 of CloudFormation stacks
     Complete: nothing was left unseen.
     ");
 }

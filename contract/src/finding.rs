@@ -41,6 +41,10 @@ pub enum Finding {
         /// Where the principal itself is declared, when it is.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         principal_declared: Option<DeclaredRef>,
+        /// Where a state saw the grant at its last refresh (`managed_policy_arns` or `inline_policy` of the role), which
+        /// declares nothing.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        observed_in: Option<DeclaredRef>,
         /// Who made the principal, as far as can be told.
         owner: Owner,
     },

@@ -102,6 +102,15 @@ pub struct Coverage {
     pub grants: u64,
     /// Of them, how many a state declares.
     pub grants_declared: u64,
+    /// Of them, how many AWS's own principals hold and no state declares; they are no findings.
+    #[serde(default)]
+    pub grants_aws_owned: u64,
+    /// Of them, how many principals of `CloudFormation` (or CDK) stacks hold and no state declares; they are no findings.
+    #[serde(default)]
+    pub grants_cloudformation_owned: u64,
+    /// Of them, how many are declared for an account that can't be told; they are gaps.
+    #[serde(default)]
+    pub grants_unconfirmed: u64,
     /// Live resources by region (`global` included).
     pub by_region: BTreeMap<String, u64>,
 }

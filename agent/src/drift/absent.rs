@@ -7,7 +7,7 @@ use driftwise_contract::finding::{Finding, Gap, GapScope, ResourceRef};
 use driftwise_contract::resource::{EnrichmentFailure, Owner};
 
 use super::changes::{Live, changes};
-use super::model::declared_ref;
+use super::model::{Whose, declared_ref};
 use super::{Actual, Declared, DeclaredIdx, Existence, Join};
 
 #[derive(Default)]
@@ -27,10 +27,15 @@ pub(super) fn confirm<'a>(
 ) -> Confirmed {
     let mut confirmed = Confirmed::default();
     let mut unknown = Unknown::default();
+    let ownership = declared.ownership(&actual.account_id);
     for place in &join.absent {
         let resource = declared.resource(*place);
         let cfn_type = declared.cfn_type(*place);
         match answer(*place) {
+            // It may well exist in the account that it belongs to.
+            Some(Existence::Absent) if ownership.whose(resource.account_id.as_ref()) == Whose::Unknown => {
+                unknown.note(declared, *place, None, NO_ACCOUNT);
+            }
             Some(Existence::Absent) => confirmed.findings.push(Finding::Missing { declared: declared_ref(resource) }),
             Some(Existence::Exists(properties)) => {
                 confirmed.compared += 1;
@@ -57,8 +62,11 @@ pub(super) fn confirm<'a>(
     confirmed
 }
 
-/// `CloudFormation` type, region and reason.
-type UnknownKind = (Option<&'static str>, Option<String>, Option<EnrichmentFailure>);
+const NO_ACCOUNT: &str =
+    "it is not in this account, its state does not name its account, and the states are of several accounts";
+
+/// `CloudFormation` type, region, reason, and whether it is the account that is unknown.
+type UnknownKind = (Option<&'static str>, Option<String>, Option<EnrichmentFailure>, bool);
 
 /// One gap per kind, not one per resource.
 #[derive(Default)]
@@ -71,7 +79,7 @@ impl Unknown {
     fn note(&mut self, declared: &Declared, place: DeclaredIdx, reason: Option<EnrichmentFailure>, detail: &str) {
         let resource = declared.resource(place);
         let cfn_type = declared.cfn_type(place);
-        let key = (cfn_type, resource.region.clone(), reason);
+        let key = (cfn_type, resource.region.clone(), reason, detail == NO_ACCOUNT);
         if let Some(gap) = self.places.get(&key).and_then(|index| self.gaps.get_mut(*index)) {
             gap.count += 1;
             gap.scope.resource = None;

@@ -7,6 +7,7 @@ use driftwise_contract::Arn;
 use driftwise_contract::resource::{DeclaredResource, DeclaredStatus, Owner, Resource};
 use serde_json::Value;
 
+use super::model::Whose;
 use super::{Actual, Declared, Join, Pair};
 use crate::registry::{self, ArnAttribute};
 
@@ -44,8 +45,9 @@ pub fn join(declared: &Declared, actual: &Actual) -> Join {
     let mut taken: HashSet<usize> = HashSet::new();
     let mut absent_keys: HashSet<String> = HashSet::new();
     let mut parts: HashSet<&str> = HashSet::new();
+    let ownership = declared.ownership(&actual.account_id);
     for (place, resource) in declared.resources() {
-        if resource.account_id.as_ref().is_some_and(|account| *account != actual.account_id) {
+        if ownership.whose(resource.account_id.as_ref()) == Whose::Others {
             joined.other_accounts += 1;
             continue;
         }

@@ -44,9 +44,47 @@ impl Declared {
         })
     }
 
+    /// Whose the declarations are, as seen from an account.
+    pub(super) fn ownership<'a>(&self, account_id: &'a AccountId) -> Ownership<'a> {
+        let resources = self.resources().filter_map(|(_, resource)| resource.account_id.as_ref());
+        let edges = self.states.iter().flat_map(|state| &state.edges).filter_map(|edge| edge.account_id.as_ref());
+        Ownership { account_id, several_accounts: resources.chain(edges).any(|named| named != account_id) }
+    }
+
     /// The `CloudFormation` type of a declaration, where its Terraform type has one.
     pub fn cfn_type(&self, index: DeclaredIdx) -> Option<&'static str> {
         registry::cfn_of_terraform(&self.resource(index).terraform_type)
+    }
+}
+
+/// Tells whose a declaration is.
+pub(super) struct Ownership<'a> {
+    account_id: &'a AccountId,
+    /// Whether any state names another account.
+    several_accounts: bool,
+}
+
+/// Whose a declaration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The scanned account's.
+    Ours,
+    /// Another account's.
+    Others,
+    /// It names no account, and the states are of several.
+    Unknown,
+}
+
+impl Ownership<'_> {
+    /// Whose a declaration is that names this account, or none. Without a name it is ours as long as no state names
+    /// another account.
+    pub(super) fn whose(&self, named: Option<&AccountId>) -> Whose {
+        match named {
+            Some(named) if named == self.account_id => Whose::Ours,
+            Some(_) => Whose::Others,
+            None if self.several_accounts => Whose::Unknown,
+            None => Whose::Ours,
+        }
     }
 }
 
@@ -125,7 +163,8 @@ pub enum Existence {
 pub struct Outcome {
     /// The drift, ordered by kind, then by key.
     pub findings: Vec<Finding>,
-    /// Absent resources of which no direct read told whether they exist.
+    /// Absent resources of which nothing told whether they exist in the account that they belong to, and grants that only
+    /// a declaration of unknown account covers.
     pub gaps: Vec<Gap>,
     /// How much was compared.
     pub coverage: Coverage,

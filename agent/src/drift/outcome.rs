@@ -60,10 +60,15 @@ pub fn findings<S: BuildHasher>(
         not_comparable: join.not_comparable.clone(),
         grants: grants.total,
         grants_declared: grants.declared,
+        grants_aws_owned: grants.aws_owned,
+        grants_cloudformation_owned: grants.cloudformation_owned,
+        grants_unconfirmed: grants.gaps.len() as u64,
         ..Coverage::default()
     };
     for resource in &actual.resources {
         *coverage.by_region.entry(resource.region.clone()).or_default() += 1;
     }
-    Outcome { findings: found, gaps: confirmed.gaps, coverage }
+    let mut gaps = confirmed.gaps;
+    gaps.extend(grants.gaps);
+    Outcome { findings: found, gaps, coverage }
 }

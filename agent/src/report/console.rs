@@ -82,7 +82,7 @@ impl Console<'_> {
 
     fn finding(&mut self, finding: &Finding, width: usize) -> io::Result<()> {
         match finding {
-            Finding::UndeclaredGrant { principal_arn, edge, principal_declared, .. } => {
+            Finding::UndeclaredGrant { principal_arn, edge, principal_declared, observed_in, .. } => {
                 let who = format!("{} {}", edge.principal.kind.as_str(), clean(&edge.principal.name));
                 let who = self.paint(BOLD, &who);
                 writeln!(self.out, "  {who}  {}", grant(edge))?;
@@ -90,7 +90,16 @@ impl Console<'_> {
                     Some(declared) => format!("declared by {}", place(declared)),
                     None => "declared in no state either".to_owned(),
                 };
-                self.detail(&format!("{principal_arn}, {declared}"))
+                self.detail(&format!("{principal_arn}, {declared}"))?;
+                let Some(observed) = observed_in else { return Ok(()) };
+                let attribute = match edge.grant {
+                    Grant::InlinePolicy { .. } => "inline_policy",
+                    _ => "managed_policy_arns",
+                };
+                self.detail(&format!(
+                    "seen in {attribute} of {} at its last refresh, which declares nothing",
+                    clean(&observed.address)
+                ))
             }
             Finding::Missing { declared } => {
                 let kind = pad(&clean(&declared.terraform_type), width);
@@ -179,7 +188,18 @@ impl Console<'_> {
             coverage.compared,
         )?;
         let grants = plural(coverage.grants, "grant", "grants");
-        writeln!(self.out, "  IAM        {grants}: {} declared", coverage.grants_declared)?;
+        let unconfirmed = match coverage.grants_unconfirmed {
+            0 => String::new(),
+            count => format!(", {count} of unknown account"),
+        };
+        writeln!(
+            self.out,
+            "  IAM        {grants}: {} declared, {} undeclared, {} AWS's own, {} of CloudFormation stacks{unconfirmed}",
+            coverage.grants_declared,
+            count(FindingKind::UndeclaredGrant),
+            coverage.grants_aws_owned,
+            coverage.grants_cloudformation_owned,
+        )?;
         if report.gaps.is_empty() {
             writeln!(self.out, "Complete: nothing was left unseen.")
         } else {
