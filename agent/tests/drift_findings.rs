@@ -143,6 +143,56 @@ fn a_property_that_aws_always_has_and_did_not_return_is_not_compared() {
 }
 
 #[test]
+fn capacities_that_aws_scales_and_groups_that_it_did_not_return_are_no_drift() {
+    let arn = |service: &str, name: &str| format!("arn:aws:{service}:eu-west-1:{ACCOUNT}:{name}");
+    let groups = json!(["sg-1"]);
+    let cases = [
+        (
+            "aws_kinesis_stream",
+            "AWS::Kinesis::Stream",
+            arn("kinesis", "stream/s"),
+            json!({ "shard_count": 0 }),
+            json!({ "ShardCount": 4, "StreamModeDetails": { "StreamMode": "ON_DEMAND" } }),
+        ),
+        (
+            "aws_ecs_service",
+            "AWS::ECS::Service",
+            arn("ecs", "service/c/s"),
+            json!({ "desired_count": 2 }),
+            json!({ "DesiredCount": 7 }),
+        ),
+        (
+            "aws_db_instance",
+            "AWS::RDS::DBInstance",
+            arn("rds", "db:d"),
+            json!({ "allocated_storage": 20, "max_allocated_storage": 100, "vpc_security_group_ids": groups }),
+            json!({ "AllocatedStorage": "40", "MaxAllocatedStorage": 100 }),
+        ),
+        (
+            "aws_rds_cluster",
+            "AWS::RDS::DBCluster",
+            arn("rds", "cluster:d"),
+            json!({ "vpc_security_group_ids": groups }),
+            json!({}),
+        ),
+        (
+            "aws_instance",
+            "AWS::EC2::Instance",
+            arn("ec2", "instance/i-1"),
+            json!({ "vpc_security_group_ids": groups }),
+            json!({}),
+        ),
+    ];
+    for (terraform_type, cfn_type, arn, mut attributes, properties) in cases {
+        attributes["arn"] = json!(arn);
+        let found = live(&arn, "x", cfn_type, Some(properties));
+        let outcome = compare(&declared(&[(terraform_type, "x", attributes)]), &actual(vec![found]));
+        assert_eq!(changes(&outcome), [], "{terraform_type}");
+        assert_eq!(outcome.coverage.compared, 1);
+    }
+}
+
+#[test]
 fn tags_that_are_unknown_on_either_side_are_not_compared() {
     let declared = declared(&[("aws_sqs_queue", "q", declared_queue("q", json!({ "tags_all": { "team": "a" } })))]);
     let mut resource = queue("q", None);

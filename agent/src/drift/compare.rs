@@ -32,7 +32,9 @@ pub fn equal(mapping: &AttributeMapping, declared: &Value, live: &Value) -> bool
             .unwrap_or_else(|_| same_json(&document(declared), &document(live))),
         Transform::NameOrArn => {
             let (declared, live) = (text(declared), text(live));
-            declared == live || is_end_of(&declared, &live) || is_end_of(&live, &declared)
+            // Which key an alias means can't be told from here.
+            let unlike = is_key_alias(&declared) != is_key_alias(&live);
+            unlike || declared == live || is_end_of(&declared, &live) || is_end_of(&live, &declared)
         }
         Transform::Words(words) => {
             let declared = text(declared);
@@ -129,6 +131,11 @@ fn is_end_of(name: &str, arn: &str) -> bool {
     arn.starts_with("arn:") && arn.strip_suffix(name).is_some_and(|before| before.ends_with(['/', ':']))
 }
 
+/// `alias/name`, or its ARN: <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id>
+fn is_key_alias(key: &str) -> bool {
+    key.starts_with("alias/") || (key.starts_with("arn:") && key.contains(":alias/"))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -180,6 +187,14 @@ mod tests {
                 json!("arn:aws:ecs:eu-west-1:123456789012:task-definition/web:3"),
                 false,
             ),
+            (
+                Transform::NameOrArn,
+                None,
+                json!("alias/aws/secretsmanager"),
+                json!("arn:aws:kms:us-east-1:111111111111:key/0a1b2c3d"),
+                true,
+            ),
+            (Transform::NameOrArn, None, json!("alias/a"), json!("arn:aws:kms:us-east-1:111111111111:alias/b"), false),
             (words(), None, json!(true), json!("internal"), true),
             (words(), None, json!(false), json!("internal"), false),
         ] {
