@@ -72,7 +72,9 @@ fn redact_property_below(value: &mut Value, words: &[String]) {
         _ if words.is_empty() => *value = redacted(value),
         Value::Array(elements) => {
             let words = if words[0] == "*" { &words[1..] } else { words };
-            elements.iter_mut().for_each(|element| redact_property_below(element, words));
+            for element in elements {
+                redact_property_below(element, words);
+            }
         }
         Value::Object(members) => redact_property(members, words),
         _ => {}
