@@ -93,7 +93,9 @@ fn scaled_instance(plan: &mut Plan, at: Place) {
     set_tags(&mut instance.properties, "AWS::EC2::Instance", &instance.tags);
     let parts = parts_of_instance(at, &mut instance);
     plan.exist(instance);
-    parts.into_iter().for_each(|part| plan.exist(part));
+    for part in parts {
+        plan.exist(part);
+    }
 }
 
 fn interface(at: Place, id: &str, description: &str, kind: &str) -> LiveResource {

@@ -41,7 +41,9 @@ pub(in crate::sandbox::seed) fn by_hand(plan: &mut Plan) -> Vec<(&'static str, S
         let mut live = twin.live;
         let parts = aws_made::parts_of_instance(us, &mut live);
         plan.exist(live);
-        parts.into_iter().for_each(|part| plan.exist(part));
+        for part in parts {
+            plan.exist(part);
+        }
     }
     let contractor = people::user_exists(plan, "/", "tmp-contractor", &[], &["arn:aws:iam::aws:policy/SecurityAudit"]);
     handles.push(("contractor", contractor));
