@@ -117,9 +117,10 @@ async fn secrets_of_the_states(stage: &Stage) -> Vec<String> {
         for instance in state["resources"].as_array().unwrap().iter().flat_map(|r| r["instances"].as_array().unwrap()) {
             for path in instance["sensitive_attributes"].as_array().into_iter().flatten() {
                 let marked = path.as_array().unwrap().iter().fold(&instance["attributes"], |at, step| {
-                    step["value"]
-                        .as_str()
-                        .map_or_else(|| &at[step["value"].as_u64().unwrap() as usize], |name| &at[name])
+                    step["value"].as_str().map_or_else(
+                        || &at[usize::try_from(step["value"].as_u64().unwrap()).unwrap()],
+                        |name| &at[name],
+                    )
                 });
                 texts_of(marked, &mut secrets);
             }
