@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::federation::{Documents, Settings};
 use crate::http;
-use crate::keyring::{KeyDirectory, Keyring, KeyringError};
+use crate::keyring::{KeyDirectory, KeySetId, Keyring, KeyringError};
 use crate::store::{Store, StoreError, signing_keys, used_assertions};
 
 /// How often assertions that can't be valid any more are forgotten.
@@ -110,8 +110,9 @@ impl Issuer {
         let store = open_store(&config.store.path).await?;
         let keyring = open_keys(&config.keys, &store, &clock, lost_keys).await?;
         let settings = config.settings();
-        let documents =
-            Documents::new(&settings, &keyring.published()).context("can't make the published documents")?;
+        let keys = keyring.snapshot();
+        let published = keys.published(KeySetId::Shared).context("there is no shared key set")?;
+        let documents = Documents::new(&settings, published).context("can't make the published documents")?;
         let app = Arc::new(App { clock, store: store.clone(), keyring, settings, documents, base_path });
         let router = http::router(app.clone());
         tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %app.keyring.signing_kid(), "serving");

@@ -1,17 +1,16 @@
-//! From text to [`Config`]: every key optional and unparsed first, so that all faults can be told at once.
+//! From text to [`Config`]: every key optional and unparsed first, so that all faults can be told at once. Each section's keys
+//! are read in the section's own file.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
-use driftwise_contract::{Audience, IssuerUrl, Partition};
+use driftwise_contract::IssuerUrl;
 use figment::Figment;
 use figment::providers::{Format as _, Toml};
-use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Config, DEFAULT_FILE, LogFormat, base_path, environment};
-use crate::keyring::MasterKeySource;
+use super::{Config, DEFAULT_FILE, base_path, environment, federation, keys, log, server, store};
 
 /// What is wrong with the configuration: every fault that was found, one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,46 +42,11 @@ impl std::error::Error for ConfigError {}
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawConfig {
-    server: RawServer,
-    store: RawStore,
-    keys: RawKeys,
-    federation: RawFederation,
-    log: RawLog,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawServer {
-    listen: Option<String>,
-    issuer_url: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawStore {
-    path: Option<PathBuf>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawKeys {
-    directory: Option<PathBuf>,
-    master_key_file: Option<PathBuf>,
-    master_key: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawFederation {
-    audience: Option<String>,
-    roles_authorized_by_idp: Option<Vec<String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawLog {
-    filter: Option<String>,
-    format: Option<String>,
+    server: server::Raw,
+    store: store::Raw,
+    keys: keys::Raw,
+    federation: federation::Raw,
+    log: log::Raw,
 }
 
 impl Config {
@@ -170,87 +134,59 @@ fn describe(error: &figment::Error) -> String {
     format!("{place}{cause}{}", source.unwrap_or_default())
 }
 
-struct Faults(Vec<String>);
+/// The faults found so far.
+pub(super) struct Faults(Vec<String>);
 
 impl Faults {
-    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, text: Option<String>, slot: &mut T) {
+    /// Parses a key's text into its slot; a fault is noted under the key. Nothing given leaves the default.
+    pub(super) fn parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, text: Option<String>, slot: &mut T) {
         match text.map(|text| text.parse()) {
             Some(Ok(value)) => *slot = value,
-            Some(Err(error)) => self.0.push(format!("{key}: {error}")),
+            Some(Err(error)) => self.add(key, &error),
             None => {}
         }
+    }
+
+    /// Notes what is wrong with a key.
+    pub(super) fn add(&mut self, key: &str, cause: &(impl fmt::Display + ?Sized)) {
+        self.0.push(format!("{key}: {cause}"));
     }
 }
 
 impl RawConfig {
-    fn parse(self) -> Result<Config, ConfigError> {
+    fn parse(mut self) -> Result<Config, ConfigError> {
         let mut faults = Faults(Vec::new());
-        let issuer_url = match self.server.issuer_url {
+        let issuer_url = match self.server.issuer_url.take() {
             None => {
-                faults.0.push(
-                    "server.issuer_url: missing; give the public URL that AWS will know this issuer by, such as \
-                     https://id.example.com"
-                        .into(),
+                faults.add(
+                    "server.issuer_url",
+                    "missing; give the public URL that AWS will know this issuer by, such as https://id.example.com",
                 );
                 None
             }
             Some(text) => {
                 let url = text.parse::<IssuerUrl>().map_err(|error| error.to_string());
                 let url = url.and_then(|url| base_path(&url).map(|_| url));
-                url.map_err(|error| faults.0.push(format!("server.issuer_url: {error}"))).ok()
+                url.map_err(|error| faults.add("server.issuer_url", &error)).ok()
             }
         };
         // Stands in while further faults are collected; never leaves with them.
         let stand_in = || "https://id.example.com".parse().ok();
         let Some(url) = issuer_url.or_else(stand_in) else { return Err(ConfigError { faults: faults.0 }) };
         let mut config = Config::new(url);
-        faults.parse("server.listen", self.server.listen, &mut config.server.listen);
-        if let Some(path) = self.store.path {
-            config.store.path = path;
-        }
-        if let Some(directory) = self.keys.directory {
-            config.keys.directory = directory;
-        }
-        match (self.keys.master_key, self.keys.master_key_file) {
-            (Some(_), Some(_)) => faults.0.push("keys: master_key and master_key_file are both given; keep one".into()),
-            (Some(value), None) => config.keys.master_key = MasterKeySource::Value(SecretString::from(value)),
-            (None, Some(file)) => config.keys.master_key = MasterKeySource::File(file),
-            (None, None) => {}
-        }
-        faults.parse("federation.audience", self.federation.audience, &mut config.federation.audience);
-        check_audience(&config.federation.audience, &mut faults);
-        if let Some(partitions) = self.federation.roles_authorized_by_idp {
-            config.federation.roles_authorized_by_idp.clear();
-            for text in partitions {
-                let mut partition = Partition::Aws;
-                faults.parse("federation.roles_authorized_by_idp", Some(text), &mut partition);
-                config.federation.roles_authorized_by_idp.push(partition);
-            }
-        }
-        if let Some(filter) = self.log.filter {
-            match filter.parse::<tracing_subscriber::EnvFilter>() {
-                Ok(_) => config.log.filter = filter,
-                Err(error) => faults.0.push(format!("log.filter: {error}")),
-            }
-        }
-        match self.log.format.as_deref() {
-            None | Some("text") => {}
-            Some("json") => config.log.format = LogFormat::Json,
-            Some(other) => faults.0.push(format!("log.format: {other:?} is neither text nor json")),
-        }
+        self.server.parse(&mut config.server, &mut faults);
+        self.store.parse(&mut config.store);
+        self.keys.parse(&mut config.keys, &mut faults);
+        self.federation.parse(&mut config.federation, &mut faults);
+        self.log.parse(&mut config.log, &mut faults);
         if faults.0.is_empty() { Ok(config) } else { Err(ConfigError { faults: faults.0 }) }
-    }
-}
-
-/// The audience stands in trust policies, where `${` would begin a policy variable.
-fn check_audience(audience: &Audience, faults: &mut Faults) {
-    if audience.as_str().contains("${") {
-        faults.0.push(format!("federation.audience: {audience} holds ${{, which IAM would take for a policy variable"));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     const EXAMPLE: &str = include_str!("../../driftwise-issuer.example.toml");

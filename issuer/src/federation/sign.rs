@@ -27,13 +27,13 @@ struct Header<'a> {
 }
 
 /// Signs a prepared token.
-pub fn sign(token: &PreparedToken, signer: &dyn Signer) -> Result<SignedToken, KeyringError> {
+pub async fn sign(token: &PreparedToken, signer: &dyn Signer) -> Result<SignedToken, KeyringError> {
     let header = Header { alg: signer.algorithm(), typ: "JWT", kid: signer.kid().as_str() };
     let fault = |_| KeyringError::Signing { kid: signer.kid().to_string() };
     let mut text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).map_err(fault)?);
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(token.claims()).map_err(fault)?, &mut text);
-    let signature = signer.sign(text.as_bytes())?;
+    let signature = signer.sign(text.as_bytes()).await?;
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut text);
     Ok(SignedToken(text.into()))

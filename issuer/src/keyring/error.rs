@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::KeySetId;
+
 /// A fault of keys or of the files that they lie in. Never holds key material.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -76,6 +78,12 @@ pub enum KeyringError {
         /// Its owner.
         uid: u32,
     },
+    /// A key set has no key that may sign.
+    #[error("the key set {set} has no active signing key")]
+    NoSigningKey {
+        /// The set.
+        set: KeySetId,
+    },
     /// Key generation failed.
     #[error("can't make an RSA key: {0}")]
     Generation(String),
@@ -140,7 +148,7 @@ impl KeyringError {
             Self::ForeignOwner { path, .. } => {
                 format!("Run as that user, or give it to the user that the issuer runs as: chown USER {}", path.display())
             }
-            Self::Generation(_) | Self::Sealing(_) | Self::Signing { .. } | Self::Randomness => return None,
+            Self::Generation(_) | Self::Sealing(_) | Self::Signing { .. } | Self::NoSigningKey { .. } | Self::Randomness => return None,
         })
     }
 }

@@ -20,9 +20,12 @@ mod permissions;
 mod sealed;
 mod signer;
 mod signing_key;
+mod snapshot;
 
+use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use driftwise_contract::Kid;
 
 pub use directory::KeyDirectory;
@@ -32,14 +35,21 @@ pub use master_key::{MasterKey, MasterKeySource};
 pub use sealed::SealedKey;
 pub use signer::Signer;
 pub use signing_key::SigningKey;
+pub use snapshot::{KeySet, KeySetId, KeySnapshot};
 
 use crate::clock::Clock;
 
 /// The opened keys: which one signs, which are published.
-#[derive(Debug)]
 pub struct Keyring {
     /// Oldest first; never empty.
     keys: Vec<Arc<SigningKey>>,
+    snapshot: ArcSwap<KeySnapshot>,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("keys", &self.keys).finish_non_exhaustive()
+    }
 }
 
 impl Keyring {
@@ -65,7 +75,7 @@ impl Keyring {
         let key = SigningKey::generate(clock.now_s())?;
         let path = directory.write(&SealedKey::seal(&key, &master_key)?)?;
         tracing::info!(key.kid = %key.kid(), path = %path.display(), "made the first signing key");
-        Ok(Self { keys: vec![Arc::new(key)] })
+        Self::of_keys(vec![Arc::new(key)]).ok_or(KeyringError::NoSigningKey { set: KeySetId::Shared })
     }
 
     /// Opens every key of the directory; none when there is no key yet. Changes nothing.
@@ -87,12 +97,16 @@ impl Keyring {
 
     /// A keyring of given keys, oldest first; none when there is no key.
     pub fn of_keys(keys: Vec<Arc<SigningKey>>) -> Option<Self> {
-        (!keys.is_empty()).then_some(Self { keys })
+        let signer: Arc<dyn Signer> = keys.first()?.clone();
+        let published = PublishedJwks { keys: keys.iter().map(|key| key.published()).collect() };
+        let shared = KeySet { signer: Some(signer), published };
+        let snapshot = KeySnapshot::new([(KeySetId::Shared, shared)].into());
+        Some(Self { keys, snapshot: ArcSwap::from_pointee(snapshot) })
     }
 
-    /// The key that signs.
-    pub fn signer(&self) -> &dyn Signer {
-        &*self.keys[0]
+    /// The keys as they are now. Take it once per request or document: two takes may differ.
+    pub fn snapshot(&self) -> Arc<KeySnapshot> {
+        self.snapshot.load_full()
     }
 
     /// Every key, the signing one first.
@@ -103,10 +117,5 @@ impl Keyring {
     /// The kid of the key that signs.
     pub fn signing_kid(&self) -> &Kid {
         self.keys[0].kid()
-    }
-
-    /// What the JWKS endpoint answers.
-    pub fn published(&self) -> PublishedJwks {
-        PublishedJwks { keys: self.keys().map(SigningKey::published).collect() }
     }
 }

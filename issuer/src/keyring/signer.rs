@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use driftwise_contract::Kid;
+use futures::future::BoxFuture;
 
 use super::KeyringError;
 
@@ -14,6 +15,6 @@ pub trait Signer: Debug + Send + Sync {
     /// The JWS algorithm (RFC 7518, section 3.1).
     fn algorithm(&self) -> &'static str;
 
-    /// The signature in JWS form.
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyringError>;
+    /// The signature in JWS form. A key in memory is done at the first poll; one that lies in a key service waits for it.
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KeyringError>>;
 }

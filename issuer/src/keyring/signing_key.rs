@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::Kid;
 use driftwise_contract::wire::PublicJwk;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::error::SealFault;
@@ -113,12 +115,15 @@ impl Signer for SigningKey {
         "RS256"
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyringError> {
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
-            .map_err(|_| KeyringError::Signing { kid: self.kid.to_string() })?;
-        Ok(signature)
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KeyringError>> {
+        let sign = || {
+            let mut signature = vec![0; self.pair.public_modulus_len()];
+            self.pair
+                .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+                .map_err(|_| KeyringError::Signing { kid: self.kid.to_string() })?;
+            Ok(signature)
+        };
+        std::future::ready(sign()).boxed()
     }
 }
 

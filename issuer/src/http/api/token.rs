@@ -20,6 +20,7 @@ use crate::Error;
 use crate::app::App;
 use crate::federation::assertion::authenticate;
 use crate::federation::{AssertionFault, prepare, sign};
+use crate::keyring::KeySetId;
 use crate::store::accounts;
 
 /// The parameters of a request, each at most once.
@@ -79,8 +80,9 @@ async fn mint(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<TokenRespon
     drop(db);
 
     let prepared = prepare(app.settings(), agent.scope(), &account, now_s, app.clock().new_uuid());
-    let signer = app.keyring().signer();
-    let token = sign(&prepared, signer).map_err(Error::from)?;
+    let keys = app.keyring().snapshot();
+    let signer = keys.signer(KeySetId::Shared).map_err(Error::from)?;
+    let token = sign(&prepared, &**signer).await.map_err(Error::from)?;
     tracing::info!(
         org.id = %agent.scope().org(), agent.id = %agent.id(), token.jti = %prepared.claims().jti,
         role.arn = %prepared.role(), key.kid = %signer.kid(), "minted a federation token"

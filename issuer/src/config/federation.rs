@@ -1,0 +1,51 @@
+//! `[federation]`: what tokens and trust policies say.
+
+use driftwise_contract::{Audience, Partition};
+use serde::Deserialize;
+
+use super::raw::Faults;
+
+/// `[federation]`: what tokens and trust policies say.
+#[derive(Debug, Clone)]
+pub struct Federation {
+    /// `audience`: the `aud` of tokens and the client id of the IAM OIDC provider. Default `sts.amazonaws.com`.
+    pub audience: Audience,
+    /// `roles_authorized_by_idp`: the partitions whose trust policies demand a token pinned to the role
+    /// (`sts:RoleAuthorizedByIdp`). Default `["aws"]`: there it is recorded to work.
+    pub roles_authorized_by_idp: Vec<Partition>,
+}
+
+impl Default for Federation {
+    fn default() -> Self {
+        Self { audience: Audience::sts(), roles_authorized_by_idp: vec![Partition::Aws] }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    audience: Option<String>,
+    roles_authorized_by_idp: Option<Vec<String>>,
+}
+
+impl Raw {
+    pub(super) fn parse(self, federation: &mut Federation, faults: &mut Faults) {
+        faults.parse("federation.audience", self.audience, &mut federation.audience);
+        check_audience(&federation.audience, faults);
+        if let Some(partitions) = self.roles_authorized_by_idp {
+            federation.roles_authorized_by_idp.clear();
+            for text in partitions {
+                let mut partition = Partition::Aws;
+                faults.parse("federation.roles_authorized_by_idp", Some(text), &mut partition);
+                federation.roles_authorized_by_idp.push(partition);
+            }
+        }
+    }
+}
+
+/// The audience stands in trust policies, where `${` would begin a policy variable.
+fn check_audience(audience: &Audience, faults: &mut Faults) {
+    if audience.as_str().contains("${") {
+        faults.add("federation.audience", &format!("{audience} holds ${{, which IAM would take for a policy variable"));
+    }
+}
