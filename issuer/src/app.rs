@@ -15,11 +15,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::federation::{Documents, Settings};
 use crate::http;
+use crate::jobs::{self, Runner};
 use crate::keyring::{KeyDirectory, KeySetId, Keyring, KeyringError};
-use crate::store::{Store, StoreError, signing_keys, used_assertions};
-
-/// How often assertions that can't be valid any more are forgotten.
-const SWEEP_PERIOD: Duration = Duration::from_mins(1);
+use crate::store::{Store, StoreError, signing_keys};
+use crate::telemetry::metrics::Metrics;
 
 /// How long running requests may take to end after a stop: well below the 30 s after which container platforms kill.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -36,6 +35,7 @@ pub(crate) struct App {
     settings: Settings,
     documents: Documents,
     base_path: String,
+    metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -45,6 +45,11 @@ impl App {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The issuer's numbers.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -86,7 +91,7 @@ pub struct RunningIssuer {
     store: Store,
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
-    sweeper: JoinHandle<()>,
+    jobs: Runner,
 }
 
 impl Issuer {
@@ -113,14 +118,23 @@ impl Issuer {
         let keys = keyring.snapshot();
         let published = keys.published(KeySetId::Shared).context("there is no shared key set")?;
         let documents = Documents::new(&settings, published).context("can't make the published documents")?;
-        let app = Arc::new(App { clock, store: store.clone(), keyring, settings, documents, base_path });
+        let metrics = Arc::new(Metrics::default());
+        let app = Arc::new(App {
+            clock: clock.clone(),
+            store: store.clone(),
+            keyring,
+            settings,
+            documents,
+            base_path,
+            metrics: metrics.clone(),
+        });
         let router = http::router(app.clone());
         tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %app.keyring.signing_kid(), "serving");
 
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(http::serve(router, listener, until_stopped(stopped.clone())));
-        let sweeper = tokio::spawn(sweep(app, until_stopped(stopped)));
-        Ok(RunningIssuer { address, store, stop, server, sweeper })
+        let jobs = Runner::start(jobs::all(&app), &stopped, &metrics, &clock);
+        Ok(RunningIssuer { address, store, stop, server, jobs })
     }
 }
 
@@ -140,7 +154,9 @@ impl RunningIssuer {
     pub async fn shutdown_within(mut self, grace: Duration) -> anyhow::Result<()> {
         // Nobody listens any more only when the tasks have ended already.
         let _ = self.stop.send(true);
-        self.sweeper.await.context("the sweeper failed")?;
+        if tokio::time::timeout(grace, self.jobs.ended()).await.is_err() {
+            tracing::warn!("a job still runs; breaking it off");
+        }
         let served = if let Ok(served) = tokio::time::timeout(grace, &mut self.server).await {
             served.context("the server failed")?
         } else {
@@ -232,25 +248,4 @@ fn install_crypto() {
 async fn until_stopped(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone: the issuer was dropped.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-async fn sweep(app: Arc<App>, stopped: impl Future<Output = ()>) {
-    let mut period = tokio::time::interval(SWEEP_PERIOD);
-    let mut stopped = std::pin::pin!(stopped);
-    loop {
-        tokio::select! {
-            () = &mut stopped => return,
-            _ = period.tick() => {}
-        }
-        if let Err(error) = sweep_once(&app).await {
-            tracing::warn!(error = %error, "can't forget old assertions; trying again in a minute");
-        }
-    }
-}
-
-async fn sweep_once(app: &App) -> Result<(), StoreError> {
-    let mut db = app.store.connection().await?;
-    let forgotten = used_assertions::sweep(&mut db, app.clock.now_ms()).await?;
-    tracing::debug!(forgotten, "forgot old assertions");
-    Ok(())
 }

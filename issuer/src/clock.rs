@@ -1,7 +1,8 @@
 //! Time, passed in. The system's clock is named here and nowhere else, so that tests can run the issuer at any hour.
 
 use std::fmt::Debug;
-use std::time::SystemTime;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -14,6 +15,11 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// Seconds since the epoch, as tokens count.
     fn now_s(&self) -> i64 {
         self.now_ms().div_euclid(1000)
+    }
+
+    /// Time since some fixed moment, for measuring: it never goes back, whatever happens to the wall clock.
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.now_ms().unsigned_abs())
     }
 
     /// A new version 7 UUID of this clock's time: sorts by age, unique by 74 random bits.
@@ -34,6 +40,11 @@ impl Clock for SystemClock {
         // A machine whose clock stands before 1970 reads as 1970: every assertion then fails as clock skew, loudly.
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn uptime(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 }
 

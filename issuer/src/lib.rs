@@ -11,6 +11,8 @@
 //! | [`setup`] | documents for an org's AWS account |
 //! | [`store`] | the only SQL |
 //! | [`http`] | the only HTTP |
+//! | `jobs` | what runs again and again: rotate, publish, sweep |
+//! | [`telemetry`] | logs and metrics |
 //! | [`cli`] | the command line |
 //!
 //! Time and configuration are passed in; nothing below [`cli`] prints.
@@ -23,10 +25,11 @@ pub mod config;
 pub mod error;
 pub mod federation;
 pub mod http;
+mod jobs;
 pub mod keyring;
 pub mod setup;
 pub mod store;
-mod telemetry;
+pub mod telemetry;
 
 pub use cli::main_with;
 pub use error::Error;

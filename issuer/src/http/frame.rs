@@ -5,9 +5,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::Extensions;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use axum::http::{Extensions, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use time::OffsetDateTime;
@@ -15,6 +15,7 @@ use time::macros::format_description;
 use tower_http::request_id::RequestId;
 
 use super::problem::Problem;
+use super::routes::ROUTES;
 use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,6 +56,7 @@ fn is_plain(id: &[u8]) -> bool {
 /// Completes every answer.
 pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_id = request_id(request.extensions());
+    let (route, method, began) = (route(&app, &request), method(&request), app.clock().uptime());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers_mut().remove(ALLOW);
@@ -67,6 +69,8 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
         // The time-out layer answers with an empty body.
         response = Problem::timeout().with_request_id(&request_id);
     }
+    let took = app.clock().uptime().saturating_sub(began);
+    app.metrics().http.answered(route, method, response.status().as_u16(), took);
     let headers = response.headers_mut();
     // By the issuer's clock, against which assertions are checked: a caller can tell how far its own is off.
     if let Some(date) = http_date(app.clock().now_s()) {
@@ -75,6 +79,25 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// The route as the table writes it; `none` for a path that is not served.
+fn route(app: &App, request: &Request) -> &'static str {
+    let matched = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let below_base = matched.strip_prefix(app.base_path()).unwrap_or(matched);
+    let found = ROUTES.iter().find(|route| route.path == matched || route.path == below_base);
+    found.map_or("none", |route| route.path)
+}
+
+/// The method, where it is one that is served: a caller can make up others without end.
+fn method(request: &Request) -> &'static str {
+    match *request.method() {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// The IMF-fixdate of RFC 9110, section 5.6.7.

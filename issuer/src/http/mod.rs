@@ -4,6 +4,7 @@
 //! `problem` and, for the token endpoint, in `oauth_error`, and nowhere else.
 
 mod api;
+pub(crate) mod client_address;
 mod frame;
 mod oauth_error;
 mod problem;
@@ -21,5 +22,7 @@ pub(crate) async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    let router = router.layer(axum::middleware::map_request(client_address::of_peer));
+    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

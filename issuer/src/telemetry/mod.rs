@@ -1,5 +1,9 @@
-//! Logs on stderr, as text or JSON. A message is readable alone; values are fields with one name each everywhere
-//! (`org.id`, `agent.id`, `key.kid`, `token.jti`). Never a token, key, assertion, code or body.
+//! What the issuer tells of itself: logs on stderr ([`install`]) and numbers ([`metrics`]).
+//!
+//! A log message is readable alone; values are fields with one name each everywhere (`org.id`, `agent.id`, `key.kid`,
+//! `token.jti`). Neither a log line, a span nor a label ever holds a token, key, assertion, code or body.
+
+pub mod metrics;
 
 use std::io::IsTerminal;
 

@@ -1,0 +1,19 @@
+//! What the issuer does by itself, again and again: one file per job, one runner for all.
+//!
+//! A job is one *pass*: a function that may run at any time, on any replica, twice at once or broken off half way, and leaves
+//! the same result. The runner spreads passes by jitter, waits longer after each failure (capped), logs a failure once and counts
+//! every pass. A job may also be woken early. To add one: a file here with `job(app)`, and a row in [`all`].
+
+mod runner;
+mod sweep;
+
+use std::sync::Arc;
+
+pub(crate) use runner::{Job, Runner};
+
+use crate::app::App;
+
+/// Every job of a running issuer.
+pub(crate) fn all(app: &Arc<App>) -> Vec<Job> {
+    vec![sweep::job(app.clone())]
+}
