@@ -1,6 +1,7 @@
 //! The issuer from outside: real sockets, a real store, real keys; only time is made up.
 
 mod assertions;
+mod attacks;
 mod command_line;
 mod discovery;
 mod enrolment;

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::harness::{NOW_S, TestClock, TestIssuer, TestKey, with};
 
 /// Puts an assertion where the route takes it.
-fn present(request: RequestBuilder, path: &str, assertion: &str, role: &str) -> RequestBuilder {
+pub(crate) fn present(request: RequestBuilder, path: &str, assertion: &str, role: &str) -> RequestBuilder {
     match path {
         "/oauth2/token" => request.form(&[
             ("grant_type", "client_credentials"),

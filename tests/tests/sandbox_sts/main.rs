@@ -1,6 +1,7 @@
 //! The sandbox's STS, called with the real SDK: web identities of a provider on this machine, signed requests, chained roles.
 
 mod assume_role;
+mod attacks;
 mod faults;
 mod provider;
 mod refusals;
