@@ -7,6 +7,7 @@
 //! | [`config`] | the configuration file and its environment overrides |
 //! | [`keyring`] | the keys that sign: generation, sealing at rest, publication |
 //! | [`federation`] | discovery, JWKS, who may have a token and what stands in it |
+//! | [`audit`] | the audit log: hash chains, and the writer that makes a token's row durable before the token leaves |
 //! | [`accounts`] | orgs' names, AWS accounts, agents' keys and enrolment codes, as parsed values |
 //! | [`setup`] | documents for an org's AWS account |
 //! | [`store`] | the only SQL |
@@ -19,6 +20,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

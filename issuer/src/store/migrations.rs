@@ -7,6 +7,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "orgs, agents, accounts", include_str!("../../migrations/0001_orgs_agents_accounts.sql")),
     (2, "signing keys, roles in any case", include_str!("../../migrations/0002_signing_keys_roles.sql")),
+    (4, "audit log, authority", include_str!("../../migrations/0004_audit_authority.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -9,6 +9,9 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod audit;
+pub mod authority;
+mod bulk;
 pub mod enrolment_codes;
 mod migrations;
 pub mod orgs;
@@ -87,6 +90,16 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether a statement broke a rule of the schema: what it wrote is at fault, not the store.
+    pub fn is_constraint(&self) -> bool {
+        use sqlx::error::ErrorKind;
+        let Self::Statement(sqlx::Error::Database(error)) = self else { return false };
+        // What a trigger refuses is told as Other, by SQLITE_CONSTRAINT_TRIGGER (1811).
+        !matches!(error.kind(), ErrorKind::Other) || error.code().as_deref() == Some("1811")
+    }
+}
+
 impl Store {
     /// Opens a store that exists and brings its schema to this version. A wrong path makes no second store.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
@@ -138,6 +151,18 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         // A deferred transaction that reads before it writes may fail at once, whatever the busy time-out.
         Ok(Tx(self.pool.begin_with("BEGIN IMMEDIATE").await?))
+    }
+
+    /// The same store over one connection of its own: for a writer that must not wait for others' reads.
+    pub async fn with_own_connection(&self) -> Result<Self, StoreError> {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT)
+            // The file does not go away as a server would.
+            .test_before_acquire(false)
+            .connect_with((*self.pool.connect_options()).clone())
+            .await?;
+        Ok(Self { pool })
     }
 
     /// Whether the store answers.
@@ -230,6 +255,13 @@ fn create_private(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
     }
+}
+
+/// Any statement, for tests that do to a store what nobody should.
+#[cfg(test)]
+pub(crate) async fn execute(db: &mut Connection, statement: &str) -> Result<(), StoreError> {
+    sqlx::query(sqlx::AssertSqlSafe(statement)).execute(db).await?;
+    Ok(())
 }
 
 #[cfg(test)]

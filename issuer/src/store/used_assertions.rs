@@ -1,8 +1,12 @@
 //! Assertions that were taken, so that each is taken once (RFC 7523, section 3, item 7).
 
-use driftwise_contract::AgentId;
+use std::collections::HashSet;
 
-use super::{Connection, StoreError};
+use driftwise_contract::AgentId;
+use sqlx::AssertSqlSafe;
+
+use super::{Connection, StoreError, bulk, parse};
+use crate::audit::UsedAssertion;
 
 /// Notes an assertion. False when it was taken before.
 pub async fn insert(db: &mut Connection, agent: AgentId, jti: &str, expires_at_ms: i64) -> Result<bool, StoreError> {
@@ -15,6 +19,35 @@ pub async fn insert(db: &mut Connection, agent: AgentId, jti: &str, expires_at_m
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Notes many assertions at once, and says which of them are new: those taken before are missing, and those of an agent
+/// that is no more. Each stands once in the list. SQLite needs the `WHERE` to tell `ON CONFLICT` from a join's `ON`.
+pub async fn insert_all(
+    db: &mut Connection,
+    assertions: &[&UsedAssertion],
+) -> Result<HashSet<(AgentId, String)>, StoreError> {
+    let mut fresh = HashSet::with_capacity(assertions.len());
+    for slice in bulk::slices(assertions) {
+        let sql = format!(
+            "INSERT INTO used_assertions (agent_id, jti, expires_at_ms) \
+             SELECT taken.column1, taken.column2, taken.column3 FROM (VALUES {}) AS taken \
+             JOIN agents ON agents.id = taken.column1 WHERE TRUE ON CONFLICT DO NOTHING RETURNING agent_id, jti",
+            bulk::placeholders(slice.len(), 3)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for assertion in slice {
+            query = query
+                .bind(assertion.agent.to_string())
+                .bind(assertion.jti.as_str())
+                .bind(assertion.keep_until_ms);
+        }
+        let rows: Vec<(String, String)> = query.fetch_all(&mut *db).await?;
+        for (agent, jti) in rows {
+            fresh.insert((parse("used_assertions.agent_id", &agent)?, jti));
+        }
+    }
+    Ok(fresh)
 }
 
 /// Forgets those that can't be valid any more. Says how many.

@@ -1,0 +1,224 @@
+//! The writer: takes what waits, commits it at once, answers each.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::{mpsc, watch};
+
+use super::super::{Chain, Head, Position};
+use super::{LedgerEntry, LedgerFault, Pending, Shared, UsedAssertion};
+use crate::store::{Connection, Store, StoreError, audit, authority, used_assertions};
+
+/// The most entries of one commit.
+const BATCH_MAX: usize = 512;
+/// How long the writer waits for more entries. Longer buys little, and every answer would be late by it.
+const LINGER: Duration = Duration::from_millis(2);
+/// From how many requests on the way it waits: below, their rows would cost less than the wait.
+const SEVERAL: usize = 4;
+/// How often counted refusals get their row.
+const COUNT_EVERY: Duration = Duration::from_mins(1);
+
+pub(super) struct Writer {
+    pub(super) store: Store,
+    pub(super) entries: mpsc::Receiver<Pending>,
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// How an entry fared in a transaction that committed.
+type Outcome = Result<Position, LedgerFault>;
+
+impl Writer {
+    /// Until it is stopped, or nobody can send any more; then what waits is still committed.
+    pub(super) async fn run(mut self) {
+        let mut count = tokio::time::interval(COUNT_EVERY);
+        count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        count.reset();
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let (mut stopping, mut count_is_due) = (false, false);
+        loop {
+            tokio::select! {
+                biased;
+                // An error means that every Ledger is gone; then the queue ends by itself.
+                _ = self.stopped.wait_for(|stopped| *stopped), if !stopping => {
+                    stopping = true;
+                    self.entries.close();
+                    continue;
+                }
+                _ = count.tick() => count_is_due = true,
+                taken = self.entries.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
+            }
+            if std::mem::take(&mut count_is_due) {
+                batch.extend(self.counted());
+            }
+            if !stopping {
+                self.linger(&mut batch).await;
+            }
+            self.commit(&mut batch).await;
+        }
+        batch.extend(self.counted());
+        self.commit(&mut batch).await;
+        self.store.close().await;
+    }
+
+    /// Waits for more while more is to come.
+    async fn linger(&mut self, batch: &mut Vec<Pending>) {
+        let enough = tokio::time::sleep(LINGER);
+        tokio::pin!(enough);
+        while batch.len() < BATCH_MAX && self.shared.on_the_way.load(Ordering::Relaxed) >= SEVERAL {
+            tokio::select! {
+                () = &mut enough => return,
+                taken = self.entries.recv_many(batch, BATCH_MAX - batch.len()) => if taken == 0 { return },
+            }
+        }
+    }
+
+    /// The rows of refusals that were only counted.
+    fn counted(&self) -> Vec<Pending> {
+        let records = self.shared.refusals.take(self.shared.clock.now_ms());
+        // A count always has a canonical form.
+        records
+            .into_iter()
+            .filter_map(|record| Pending::new(LedgerEntry { record, assertion: None, authority: None }, None).ok())
+            .collect()
+    }
+
+    /// Commits a batch and answers each of its entries, whatever happens: an entry without an answer is one that is dropped,
+    /// which its caller sees.
+    async fn commit(&self, batch: &mut Vec<Pending>) {
+        if batch.is_empty() {
+            return;
+        }
+        let outcomes = match self.try_write(batch).await {
+            Ok(outcomes) => outcomes,
+            // One entry that can't be must not take the others along: each gets a transaction of its own.
+            Err(error) if batch.len() > 1 && is_of_one_entry(&error) => {
+                tracing::warn!(error = %error, rows = batch.len(), "an audit row was refused; committing one by one");
+                let mut outcomes = Vec::with_capacity(batch.len());
+                for entry in batch.chunks(1) {
+                    outcomes.push(match self.try_write(entry).await {
+                        Ok(mut outcome) => outcome.pop().unwrap_or(Err(LedgerFault::Stopped)),
+                        Err(error) => Err(self.failed(error, 1)),
+                    });
+                }
+                outcomes
+            }
+            Err(error) => {
+                let fault = self.failed(error, batch.len());
+                vec![Err(fault); batch.len()]
+            }
+        };
+        for (entry, outcome) in batch.drain(..).zip(outcomes) {
+            if let Some(answer) = entry.answer {
+                // The caller may have gone away.
+                let _ = answer.send(outcome);
+            }
+        }
+    }
+
+    fn failed(&self, error: WriteFault, rows: usize) -> LedgerFault {
+        tracing::error!(error = %error, rows, "the audit log can't be written: no token leaves");
+        match error {
+            WriteFault::Store(error) => LedgerFault::Store(Arc::new(error)),
+            WriteFault::Panic => LedgerFault::Stopped,
+        }
+    }
+
+    /// A panic costs this batch, not the writer.
+    async fn try_write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, WriteFault> {
+        match AssertUnwindSafe(self.write(batch)).catch_unwind().await {
+            Ok(done) => done.map_err(WriteFault::Store),
+            Err(_) => Err(WriteFault::Panic),
+        }
+    }
+
+    /// One transaction. Everything in it is read under the write lock: other processes' rows are before it or after it.
+    async fn write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, StoreError> {
+        #[cfg(test)]
+        assert!(!batch.iter().any(|entry| entry.panics), "told to");
+        let mut tx = self.store.begin().await?;
+        let refusals = refusals(&mut tx, batch).await?;
+        let mut heads = heads(&mut tx, batch).await?;
+        let mut rows = Vec::with_capacity(batch.len());
+        let outcomes = batch
+            .iter()
+            .zip(refusals)
+            .map(|(entry, refusal)| match refusal {
+                Some(refusal) => Err(refusal),
+                None => {
+                    let head = heads.entry(entry.chain).or_insert(Head::EMPTY);
+                    let (row, next) = audit::NewRow::after(*head, entry.chain, entry.at_ms, &entry.body);
+                    rows.push(row);
+                    *head = next;
+                    Ok(Position { chain: entry.chain, seq: next.seq, hash: next.hash })
+                }
+            })
+            .collect();
+        // Of a refused batch there is nothing to write, and its chains' heads stay.
+        let moved: HashSet<Chain> = rows.iter().map(audit::NewRow::chain).collect();
+        heads.retain(|chain, _| moved.contains(chain));
+        audit::insert(&mut tx, &rows).await?;
+        audit::advance(&mut tx, &heads.into_iter().collect::<Vec<_>>()).await?;
+        tx.commit().await?;
+        Ok(outcomes)
+    }
+}
+
+/// Why each entry may not be, or none.
+async fn refusals(db: &mut Connection, batch: &[Pending]) -> Result<Vec<Option<LedgerFault>>, StoreError> {
+    let version = authority::version(db).await?;
+    let mut first = HashSet::new();
+    let mut taken: Vec<&UsedAssertion> = Vec::new();
+    let mut refusals: Vec<Option<LedgerFault>> = Vec::with_capacity(batch.len());
+    for entry in batch {
+        refusals.push(match &entry.assertion {
+            _ if entry.authority.is_some_and(|authority| authority != version) => Some(LedgerFault::AuthorityChanged),
+            Some(assertion) if !first.insert((assertion.agent, assertion.jti.as_str())) => Some(LedgerFault::Replayed),
+            Some(assertion) => {
+                taken.push(assertion);
+                None
+            }
+            None => None,
+        });
+    }
+    if taken.is_empty() {
+        return Ok(refusals);
+    }
+    let fresh = used_assertions::insert_all(db, &taken).await?;
+    if fresh.len() == taken.len() {
+        return Ok(refusals);
+    }
+    for (entry, refusal) in batch.iter().zip(&mut refusals) {
+        if let (None, Some(assertion)) = (&refusal, &entry.assertion)
+            && !fresh.contains(&(assertion.agent, assertion.jti.clone()))
+        {
+            *refusal = Some(LedgerFault::Replayed);
+        }
+    }
+    Ok(refusals)
+}
+
+async fn heads(db: &mut Connection, batch: &[Pending]) -> Result<HashMap<Chain, Head>, StoreError> {
+    let chains: HashSet<Chain> = batch.iter().map(|entry| entry.chain).collect();
+    audit::heads(db, &chains.into_iter().collect::<Vec<_>>()).await
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriteFault {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the writer panicked")]
+    Panic,
+}
+
+/// Whether the fault may lie with one entry: a constraint, or a panic. A full disk is a fault of all.
+fn is_of_one_entry(error: &WriteFault) -> bool {
+    match error {
+        WriteFault::Store(error) => error.is_constraint(),
+        WriteFault::Panic => true,
+    }
+}

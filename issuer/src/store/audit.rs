@@ -1,0 +1,155 @@
+//! The audit log's rows and heads. Rows are added at the end of their chain and never changed.
+
+use std::collections::HashMap;
+
+use sqlx::AssertSqlSafe;
+
+use super::{Connection, StoreError, bulk, parse};
+use crate::audit::{Chain, Head, RowHash};
+
+/// A row to be added.
+#[derive(Debug, Clone)]
+pub struct NewRow<'a> {
+    chain: Chain,
+    seq: i64,
+    at_ms: i64,
+    event: &'a str,
+    prev_hash: RowHash,
+    hash: RowHash,
+}
+
+/// A row as it lies in the store, before anything of it is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Its number in the chain.
+    pub seq: i64,
+    /// When, milliseconds since the epoch.
+    pub at_ms: i64,
+    /// What, as canonical JSON.
+    pub event: String,
+    /// The hash of the row before it.
+    pub prev_hash: String,
+    /// Its own hash.
+    pub hash: String,
+}
+
+impl<'a> NewRow<'a> {
+    /// The row that follows a head, and the head that it makes. `event` is canonical JSON.
+    pub fn after(head: Head, chain: Chain, at_ms: i64, event: &'a str) -> (Self, Head) {
+        let next = head.advanced(chain, at_ms, event);
+        (Self { chain, seq: next.seq, at_ms, event, prev_hash: head.hash, hash: next.hash }, next)
+    }
+
+    /// The chain that it is added to.
+    pub fn chain(&self) -> Chain {
+        self.chain
+    }
+}
+
+/// The heads of those chains that have rows.
+pub async fn heads(db: &mut Connection, chains: &[Chain]) -> Result<HashMap<Chain, Head>, StoreError> {
+    let mut heads = HashMap::with_capacity(chains.len());
+    for slice in bulk::slices(chains) {
+        let sql = format!("SELECT chain, seq, hash FROM audit_heads WHERE chain IN {}", bulk::placeholders(1, slice.len()));
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for chain in slice {
+            query = query.bind(chain.to_string());
+        }
+        let rows: Vec<(String, i64, String)> = query.fetch_all(&mut *db).await?;
+        for (chain, seq, hash) in rows {
+            heads.insert(parse("audit_heads.chain", &chain)?, Head { seq, hash: parse_hash("audit_heads.hash", &hash)? });
+        }
+    }
+    Ok(heads)
+}
+
+/// Adds rows. They follow the heads that [`heads`] told in the same transaction.
+pub async fn insert(db: &mut Connection, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
+    for slice in bulk::slices(rows) {
+        let sql = format!(
+            "INSERT INTO audit_log (chain, seq, at_ms, event, prev_hash, hash) VALUES {}",
+            bulk::placeholders(slice.len(), 6)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for row in slice {
+            query = query
+                .bind(row.chain.to_string())
+                .bind(row.seq)
+                .bind(row.at_ms)
+                .bind(row.event)
+                .bind(row.prev_hash.to_string())
+                .bind(row.hash.to_string());
+        }
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Moves heads on.
+pub async fn advance(db: &mut Connection, heads: &[(Chain, Head)]) -> Result<(), StoreError> {
+    for slice in bulk::slices(heads) {
+        let sql = format!(
+            "INSERT INTO audit_heads (chain, seq, hash) VALUES {} \
+             ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+            bulk::placeholders(slice.len(), 3)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (chain, head) in slice {
+            query = query.bind(chain.to_string()).bind(head.seq).bind(head.hash.to_string());
+        }
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// The chain's end, as the store notes it.
+pub async fn head(db: &mut Connection, chain: Chain) -> Result<Option<Head>, StoreError> {
+    Ok(heads(db, &[chain]).await?.remove(&chain))
+}
+
+/// Up to `limit` rows of a chain after a number, in order.
+pub async fn page(db: &mut Connection, chain: Chain, after_seq: i64, limit: u16) -> Result<Vec<StoredRow>, StoreError> {
+    let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
+        "SELECT seq, at_ms, event, prev_hash, hash FROM audit_log WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+    )
+    .bind(chain.to_string())
+    .bind(after_seq)
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await?;
+    let convert = |(seq, at_ms, event, prev_hash, hash)| StoredRow { seq, at_ms, event, prev_hash, hash };
+    Ok(rows.into_iter().map(convert).collect())
+}
+
+/// Up to `limit` rows of a chain before a number, last first.
+pub async fn page_back(
+    db: &mut Connection,
+    chain: Chain,
+    before_seq: i64,
+    limit: u16,
+) -> Result<Vec<StoredRow>, StoreError> {
+    let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
+        "SELECT seq, at_ms, event, prev_hash, hash FROM audit_log WHERE chain = $1 AND seq < $2 \
+         ORDER BY seq DESC LIMIT $3",
+    )
+    .bind(chain.to_string())
+    .bind(before_seq)
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await?;
+    let convert = |(seq, at_ms, event, prev_hash, hash)| StoredRow { seq, at_ms, event, prev_hash, hash };
+    Ok(rows.into_iter().map(convert).collect())
+}
+
+/// Every chain that has a head or a row, in order.
+pub async fn chains(db: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit_log ORDER BY 1")
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|(chain,)| chain).collect())
+}
+
+fn parse_hash(column: &'static str, text: &str) -> Result<RowHash, StoreError> {
+    parse(column, text)
+}
