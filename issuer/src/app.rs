@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::audit::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::federation::{Documents, Settings};
@@ -31,6 +32,7 @@ const STORE_CLOSE_GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct App {
     clock: Arc<dyn Clock>,
     store: Store,
+    ledger: Ledger,
     keyring: Keyring,
     settings: Settings,
     documents: Documents,
@@ -50,6 +52,11 @@ impl App {
     /// The issuer's numbers.
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The one way to an audit row for a token.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -89,6 +96,7 @@ pub struct Issuer;
 pub struct RunningIssuer {
     address: SocketAddr,
     store: Store,
+    ledger: Ledger,
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
     jobs: Runner,
@@ -114,6 +122,7 @@ impl Issuer {
         let base_path = crate::config::base_path(&config.server.issuer_url).map_err(anyhow::Error::msg)?;
         let store = open_store(&config.store.path).await?;
         let keyring = open_keys(&config.keys, &store, &clock, lost_keys).await?;
+        let ledger = Ledger::start(&store, clock.clone()).await.map_err(crate::Error::from)?;
         let settings = config.settings();
         let keys = keyring.snapshot();
         let published = keys.published(KeySetId::Shared).context("there is no shared key set")?;
@@ -122,6 +131,7 @@ impl Issuer {
         let app = Arc::new(App {
             clock: clock.clone(),
             store: store.clone(),
+            ledger: ledger.clone(),
             keyring,
             settings,
             documents,
@@ -134,7 +144,7 @@ impl Issuer {
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(http::serve(router, listener, until_stopped(stopped.clone())));
         let jobs = Runner::start(jobs::all(&app), &stopped, &metrics, &clock);
-        Ok(RunningIssuer { address, store, stop, server, jobs })
+        Ok(RunningIssuer { address, store, ledger, stop, server, jobs })
     }
 }
 
@@ -164,6 +174,10 @@ impl RunningIssuer {
             tracing::warn!(grace_s = grace.as_secs(), "connections are still open; ending without them");
             Ok(())
         };
+        // What waits for its row still gets it; a token without one does not leave.
+        if tokio::time::timeout(STORE_CLOSE_GRACE, self.ledger.shutdown()).await.is_err() {
+            tracing::warn!("the audit log's writer is still busy; ending without it");
+        }
         // A request that still runs may hold a connection of the store; what it committed is durable without the close.
         if tokio::time::timeout(STORE_CLOSE_GRACE, self.store.close()).await.is_err() {
             tracing::warn!("the store is still in use; ending without closing it");

@@ -2,6 +2,7 @@
 
 use driftwise_contract::{AccountId, AgentId, OrgId, RoleArn};
 
+use crate::audit::LedgerFault;
 use crate::federation::AssertionFault;
 use crate::keyring::KeyringError;
 use crate::store::StoreError;
@@ -56,9 +57,21 @@ pub enum Error {
     /// Keys can't be read, opened, made or used.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// A row of the audit log did not become durable, so that what it tells of must not happen.
+    #[error("{0}")]
+    Ledger(LedgerFault),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<LedgerFault> for Error {
+    fn from(fault: LedgerFault) -> Self {
+        match fault {
+            LedgerFault::Replayed => AssertionFault::Replayed.into(),
+            other => Self::Ledger(other),
+        }
+    }
 }
 
 impl Error {
@@ -90,7 +103,10 @@ impl Error {
                  the working directory. `driftwise-issuer serve` and `driftwise-issuer org create` make a new store."
                     .into()
             }
-            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Store(_) => return None,
+            Self::Ledger(LedgerFault::Busy | LedgerFault::Stopped | LedgerFault::AuthorityChanged) => {
+                "Ask again in a second.".into()
+            }
+            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Ledger(_) | Self::Store(_) => return None,
         })
     }
 }

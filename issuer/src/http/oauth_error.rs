@@ -31,7 +31,10 @@ impl From<Error> for TokenRefusal {
         match &error {
             Error::Assertion(_) => Self::new(OAuthErrorCode::InvalidClient, format!("{error}{hint}")),
             Error::RoleNotRegistered(_) => Self::new(OAuthErrorCode::InvalidTarget, format!("{error}{hint}")),
-            Error::Keyring(_) | Error::Store(_) => {
+            Error::Ledger(fault) if fault.is_passing() => {
+                Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"))
+            }
+            Error::Keyring(_) | Error::Ledger(_) | Error::Store(_) => {
                 tracing::error!(error = %error, "the issuer failed");
                 Self::new(OAuthErrorCode::ServerError, "the issuer failed; its log has the request id")
             }

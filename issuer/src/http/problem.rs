@@ -139,7 +139,10 @@ impl From<Error> for Problem {
             Error::RoleTaken(_) => told(StatusCode::CONFLICT, "role_taken", "The role can't be registered"),
             // What the caller may not know of is not there.
             Error::OrgUnknown(_) | Error::AgentUnknown(_) | Error::AccountUnknown { .. } => Self::not_found(),
-            Error::Keyring(_) | Error::Store(_) => {
+            Error::Ledger(fault) if fault.is_passing() => {
+                told(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The issuer is busy")
+            }
+            Error::Keyring(_) | Error::Ledger(_) | Error::Store(_) => {
                 tracing::error!(error = %error, "the issuer failed");
                 Self::internal()
             }

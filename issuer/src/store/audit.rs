@@ -50,14 +50,18 @@ impl<'a> NewRow<'a> {
 pub async fn heads(db: &mut Connection, chains: &[Chain]) -> Result<HashMap<Chain, Head>, StoreError> {
     let mut heads = HashMap::with_capacity(chains.len());
     for slice in bulk::slices(chains) {
-        let sql = format!("SELECT chain, seq, hash FROM audit_heads WHERE chain IN {}", bulk::placeholders(1, slice.len()));
+        let sql =
+            format!("SELECT chain, seq, hash FROM audit_heads WHERE chain IN {}", bulk::placeholders(1, slice.len()));
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for chain in slice {
             query = query.bind(chain.to_string());
         }
         let rows: Vec<(String, i64, String)> = query.fetch_all(&mut *db).await?;
         for (chain, seq, hash) in rows {
-            heads.insert(parse("audit_heads.chain", &chain)?, Head { seq, hash: parse_hash("audit_heads.hash", &hash)? });
+            heads.insert(
+                parse("audit_heads.chain", &chain)?,
+                Head { seq, hash: parse_hash("audit_heads.hash", &hash)? },
+            );
         }
     }
     Ok(heads)

@@ -37,10 +37,7 @@ pub async fn insert_all(
         );
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for assertion in slice {
-            query = query
-                .bind(assertion.agent.to_string())
-                .bind(assertion.jti.as_str())
-                .bind(assertion.keep_until_ms);
+            query = query.bind(assertion.agent.to_string()).bind(assertion.jti.as_str()).bind(assertion.keep_until_ms);
         }
         let rows: Vec<(String, String)> = query.fetch_all(&mut *db).await?;
         for (agent, jti) in rows {

@@ -78,6 +78,13 @@ pub enum LedgerFault {
     Unwritable(#[from] CanonicalFault),
 }
 
+impl LedgerFault {
+    /// Whether the same request may succeed in a second.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::Stopped | Self::AuthorityChanged)
+    }
+}
+
 /// The way to the writer. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ledger(Arc<Inner>);
@@ -124,7 +131,10 @@ impl Drop for OnTheWay {
 }
 
 impl Pending {
-    fn new(entry: LedgerEntry, answer: Option<oneshot::Sender<Result<Position, LedgerFault>>>) -> Result<Self, CanonicalFault> {
+    fn new(
+        entry: LedgerEntry,
+        answer: Option<oneshot::Sender<Result<Position, LedgerFault>>>,
+    ) -> Result<Self, CanonicalFault> {
         let LedgerEntry { record, assertion, authority } = entry;
         Ok(Self {
             chain: record.chain,

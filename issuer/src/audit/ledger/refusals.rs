@@ -78,9 +78,8 @@ impl Refusals {
         });
         let since_ms = std::mem::replace(&mut state.since_ms, now_ms);
         let counts = std::mem::take(&mut state.counts);
-        let record = |(chain, reasons)| {
-            Record::new(chain, now_ms, Actor::Issuer, Event::RefusalsCounted { reasons, since_ms })
-        };
+        let record =
+            |(chain, reasons)| Record::new(chain, now_ms, Actor::Issuer, Event::RefusalsCounted { reasons, since_ms });
         counts.into_iter().map(record).collect()
     }
 

@@ -114,10 +114,8 @@ async fn rows_of_many_requests_are_numbered_without_gaps_and_lie_where_the_answe
 async fn two_ledgers_and_other_writers_over_one_store_make_neither_gap_nor_fork() {
     let scratch = Scratch::new().await;
     let other_process = Store::open(&scratch.directory.path().join("issuer.db")).await.unwrap();
-    let (one, two) = (
-        scratch.ledger().await,
-        Ledger::start(&other_process, Arc::new(At(AtomicI64::new(NOW_MS)))).await.unwrap(),
-    );
+    let (one, two) =
+        (scratch.ledger().await, Ledger::start(&other_process, Arc::new(At(AtomicI64::new(NOW_MS)))).await.unwrap());
     let chain = Chain::Org(scratch.org);
     let entries = || (0..300).map(|_| scratch.entry(chain)).collect();
     let by_hand = async {
