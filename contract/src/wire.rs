@@ -18,6 +18,12 @@ pub mod paths {
     pub const FEDERATION_INFO: &str = "/federation-info";
     /// The same, under the versioned API.
     pub const FEDERATION_INFO_V2: &str = "/api/v2/federation-info";
+    /// The discovery document of an org's own issuer, `<issuer>/orgs/<org>`.
+    pub const ORG_DISCOVERY: &str = "/orgs/{org_id}/.well-known/openid-configuration";
+    /// The JSON Web Key Set of an org's own issuer.
+    pub const ORG_JWKS: &str = "/orgs/{org_id}/.well-known/jwks.json";
+    /// What a customer needs to register an org's own issuer.
+    pub const ORG_FEDERATION_INFO: &str = "/orgs/{org_id}/federation-info";
     /// The token endpoint (RFC 6749).
     pub const TOKEN: &str = "/oauth2/token";
     /// Enrolment: a one-time code for a registered key.
@@ -71,6 +77,10 @@ pub struct FederationInfo {
     pub claims: Vec<String>,
     /// The trust-policy forms that the issuer can generate; the first is the default.
     pub trust_policy_forms: Vec<TrustForm>,
+    /// SHA-1 of the published keys' certificates, hexadecimal: the provider's thumbprints for STS servers that check them
+    /// (Ceph RGW 20). Left out where keys are published without certificates; AWS needs none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub thumbprints: Vec<String>,
 }
 
 /// Request of `POST /api/v2/agents/enrol`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,11 +15,11 @@ use tokio::task::JoinHandle;
 use crate::audit::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::federation::{Documents, Settings};
+use crate::federation::{Publications, Settings};
 use crate::http;
 use crate::jobs::{self, Runner};
-use crate::keyring::{KeyDirectory, KeySetId, Keyring, KeyringError};
-use crate::store::{Store, StoreError, signing_keys};
+use crate::keyring::{KeyDirectory, Keyring, KeyringError};
+use crate::store::{Store, StoreError, orgs, signing_keys};
 use crate::telemetry::metrics::Metrics;
 
 /// How long running requests may take to end after a stop: well below the 30 s after which container platforms kill.
@@ -27,7 +28,7 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// How long the store may take to close. Folding the write-ahead log in takes milliseconds.
 const STORE_CLOSE_GRACE: Duration = Duration::from_secs(2);
 
-/// What every handler shares. Nothing in it changes while the issuer runs.
+/// What every handler shares. Keys and publications are swapped while the issuer runs, each as a whole.
 #[derive(Debug)]
 pub(crate) struct App {
     clock: Arc<dyn Clock>,
@@ -35,7 +36,7 @@ pub(crate) struct App {
     ledger: Ledger,
     keyring: Keyring,
     settings: Settings,
-    documents: Documents,
+    publications: ArcSwap<Publications>,
     base_path: String,
     metrics: Arc<Metrics>,
 }
@@ -67,8 +68,19 @@ impl App {
         &self.settings
     }
 
-    pub(crate) fn documents(&self) -> &Documents {
-        &self.documents
+    /// What is published now. Take it once per request: two takes may differ.
+    pub(crate) fn publications(&self) -> Arc<Publications> {
+        self.publications.load_full()
+    }
+
+    /// Publishes the keys as they are now and the orgs' issuers as the store has them, where they changed.
+    pub(crate) async fn republish(&self) -> Result<(), crate::Error> {
+        let issuers = orgs::issuers(&mut *self.store.connection().await?).await?;
+        let keys = self.keyring.snapshot();
+        if !self.publications().is_of(&keys, &issuers) {
+            self.publications.store(Arc::new(Publications::new(&self.settings, keys, issuers)?));
+        }
+        Ok(())
     }
 
     /// The issuer URL's path: empty, or `/path` without a trailing slash.
@@ -95,6 +107,7 @@ pub struct Issuer;
 #[derive(Debug)]
 pub struct RunningIssuer {
     address: SocketAddr,
+    app: Arc<App>,
     store: Store,
     ledger: Ledger,
     stop: watch::Sender<bool>,
@@ -124,9 +137,10 @@ impl Issuer {
         let keyring = open_keys(&config.keys, &store, &clock, lost_keys).await?;
         let ledger = Ledger::start(&store, clock.clone()).await.map_err(crate::Error::from)?;
         let settings = config.settings();
-        let keys = keyring.snapshot();
-        let published = keys.published(KeySetId::Shared).context("there is no shared key set")?;
-        let documents = Documents::new(&settings, published).context("can't make the published documents")?;
+        let issuers = orgs::issuers(&mut *store.connection().await.map_err(crate::Error::from)?)
+            .await
+            .map_err(crate::Error::from)?;
+        let publications = ArcSwap::from_pointee(Publications::new(&settings, keyring.snapshot(), issuers)?);
         let metrics = Arc::new(Metrics::default());
         let app = Arc::new(App {
             clock: clock.clone(),
@@ -134,7 +148,7 @@ impl Issuer {
             ledger: ledger.clone(),
             keyring,
             settings,
-            documents,
+            publications,
             base_path,
             metrics: metrics.clone(),
         });
@@ -144,7 +158,11 @@ impl Issuer {
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(http::serve(router, listener, until_stopped(stopped.clone())));
         let jobs = Runner::start(jobs::all(&app), &stopped, &metrics, &clock);
+<<<<<<< HEAD
         Ok(RunningIssuer { address, store, ledger, stop, server, jobs })
+=======
+        Ok(RunningIssuer { address, app, store, stop, server, jobs })
+>>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
     }
 }
 
@@ -152,6 +170,11 @@ impl RunningIssuer {
     /// The address that it serves on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Takes up at once what another process changed in the store, which otherwise takes a few seconds.
+    pub async fn refresh(&self) -> Result<(), crate::Error> {
+        self.app.republish().await
     }
 
     /// Stops accepting, lets running requests end for [`SHUTDOWN_GRACE`], closes the store.

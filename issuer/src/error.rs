@@ -54,6 +54,26 @@ pub enum Error {
     /// The role is not a registered one of the caller's org. Whether another org has it is not told.
     #[error("the role {0} is not registered for this agent's org")]
     RoleNotRegistered(RoleArn),
+    /// The org has no issuer of its own.
+    #[error("org {0} has no issuer of its own")]
+    OrgWithoutIssuer(OrgId),
+    /// Accounts of the org use its issuer, so its keys can't be changed.
+    #[error("accounts of org {org} use its issuer: {}", accounts.iter().map(AccountId::as_str).collect::<Vec<_>>().join(", "))]
+    OrgIssuerInUse {
+        /// The org.
+        org: OrgId,
+        /// The accounts whose tokens name the org's issuer.
+        accounts: Vec<AccountId>,
+    },
+    /// The issuer URL leaves no room for an org's.
+    #[error("{url} can't be an issuer URL: it is longer than 255 characters (AWS's limit)")]
+    OrgIssuerUrl {
+        /// What the org's issuer would be called.
+        url: String,
+    },
+    /// A document can't be written as JSON.
+    #[error("can't make a document: {0}")]
+    Document(#[from] serde_json::Error),
     /// Keys can't be read, opened, made or used.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -91,6 +111,17 @@ impl Error {
                 "An account has one role per org; `driftwise-issuer account list --org {org}` shows it. To register \
                  another one, first `driftwise-issuer account remove --org {org} --account-id {account}`."
             ),
+            Self::OrgWithoutIssuer(org) => {
+                format!("Give it one: `driftwise-issuer org issuer set --org {org} --keys own`.")
+            }
+            Self::OrgIssuerInUse { org, .. } => format!(
+                "Verifiers keep keys for a while, so keys are not exchanged under tokens in use. First register these \
+                 accounts again with `--issuer shared`, in step with their roles' trust policies; then set the issuer of \
+                 org {org}."
+            ),
+            Self::OrgIssuerUrl { .. } => {
+                "Issuers of orgs need an issuer URL (server.issuer_url) of at most 213 characters.".into()
+            }
             Self::EnrolmentCodeInvalid => "Ask for a new code: `driftwise-issuer agent enrol --org ORG`.".into(),
             Self::PublicKeyInvalid(_) => "Use an RSA key of 2,048 to 4,096 bits or a P-256 key.".into(),
             Self::PublicKeyTaken => "Make a new key for each enrolment.".into(),
@@ -103,10 +134,14 @@ impl Error {
                  the working directory. `driftwise-issuer serve` and `driftwise-issuer org create` make a new store."
                     .into()
             }
+<<<<<<< HEAD
             Self::Ledger(LedgerFault::Busy | LedgerFault::Stopped | LedgerFault::AuthorityChanged) => {
                 "Ask again in a second.".into()
             }
             Self::AccountInvalid(_) | Self::Assertion(_) | Self::Ledger(_) | Self::Store(_) => return None,
+=======
+            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Document(_) | Self::Store(_) => return None,
+>>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
         })
     }
 }

@@ -4,6 +4,7 @@ use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::AccountInfo;
 use driftwise_contract::{AccountId, Region, RoleArn};
 
+use super::AccountIssuer;
 use crate::Error;
 
 /// An account with the role to assume in it. Its parts agree: the role lies in the account, the region in the role's
@@ -14,10 +15,11 @@ pub struct AwsAccount {
     role_arn: RoleArn,
     region: Region,
     trust_form: TrustForm,
+    issuer: AccountIssuer,
 }
 
 impl AwsAccount {
-    /// Checks that the parts agree.
+    /// Checks that the parts agree. Its tokens name the shared issuer, unless [`AwsAccount::with_issuer`] says otherwise.
     pub fn new(account_id: AccountId, role_arn: RoleArn, region: Region, trust_form: TrustForm) -> Result<Self, Error> {
         if *role_arn.account_id() != account_id {
             return Err(Error::AccountInvalid(format!(
@@ -33,7 +35,14 @@ impl AwsAccount {
                 role_arn.partition()
             )));
         }
-        Ok(Self { account_id, role_arn, region, trust_form })
+        Ok(Self { account_id, role_arn, region, trust_form, issuer: AccountIssuer::Shared })
+    }
+
+    /// The same account with tokens that name that issuer.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: AccountIssuer) -> Self {
+        self.issuer = issuer;
+        self
     }
 
     /// The account.
@@ -54,6 +63,11 @@ impl AwsAccount {
     /// The form of the role's trust policy, and so what its tokens carry.
     pub fn trust_form(&self) -> TrustForm {
         self.trust_form
+    }
+
+    /// The issuer that its tokens name.
+    pub fn issuer(&self) -> AccountIssuer {
+        self.issuer
     }
 
     /// The account as the agent sees it.

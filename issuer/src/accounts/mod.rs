@@ -3,10 +3,12 @@
 
 mod aws_account;
 mod enrolment_code;
+mod issuer_choice;
 mod name;
 mod public_key;
 
 pub use aws_account::AwsAccount;
 pub use enrolment_code::{EnrolmentCode, EnrolmentCodeHash};
+pub use issuer_choice::{AccountIssuer, IssuerKeys};
 pub use name::DisplayName;
 pub use public_key::{KeyAlgorithm, PublicKey};

@@ -56,7 +56,7 @@ impl Config {
         }
     }
 
-    /// What tokens and documents are made with.
+    /// What tokens and documents of the shared issuer are made with.
     pub fn settings(&self) -> crate::federation::Settings {
         crate::federation::Settings {
             issuer: self.server.issuer_url.clone(),

@@ -1,25 +1,36 @@
-//! What the issuer publishes about itself, made once at start. AWS gives an issuer five seconds to answer, so nothing is
+//! What an issuer publishes about itself, made before anyone asks. AWS gives an issuer five seconds to answer, so nothing is
 //! computed on request.
 
+use bytes::Bytes;
+use driftwise_contract::OrgId;
 use driftwise_contract::claims::{ORG_TAG, ROLES_CLAIM, TAGS_CLAIM, TOKEN_LIFETIME_S, TrustForm};
 use driftwise_contract::wire::{FederationInfo, paths};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
 use crate::keyring::PublishedJwks;
 
-/// Immutable JSON with its entity tag.
-#[derive(Debug, Clone)]
+/// How long verifiers may keep a JWKS, in seconds; far below the publish-ahead window of a new key.
+pub const JWKS_MAX_AGE_S: u32 = 300;
+
+/// Immutable JSON, and how it is served: over HTTP, from a directory or from a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
+    /// The path below its issuer's URL.
+    pub path: &'static str,
     /// The bytes.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// A strong entity tag, quotes included (RFC 9110, section 8.8.3).
     pub etag: String,
+    /// `Content-Type`.
+    pub media_type: &'static str,
+    /// `Cache-Control`.
+    pub cache_control: &'static str,
 }
 
-/// The documents.
-#[derive(Debug, Clone)]
+/// The documents of one issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documents {
     /// `/.well-known/openid-configuration`
     pub discovery: Document,
@@ -27,25 +38,61 @@ pub struct Documents {
     pub jwks: Document,
     /// `/federation-info`
     pub federation_info: Document,
+    /// The same as a value, for pages.
+    pub info: FederationInfo,
+}
+
+/// What an issuer is called.
+pub(super) struct Names<'a> {
+    pub(super) settings: &'a Settings,
+    /// Of the shared issuer: agents authenticate there, whatever issuer their tokens name.
+    pub(super) token_endpoint: &'a str,
+    /// The org whose issuer it is; none for the shared one.
+    pub(super) org: Option<OrgId>,
 }
 
 impl Documents {
-    /// Makes every document.
-    pub fn new(settings: &Settings, keys: &PublishedJwks) -> serde_json::Result<Self> {
+    /// Makes every document of one issuer.
+    pub(super) fn new(names: &Names<'_>, keys: &PublishedJwks) -> serde_json::Result<Self> {
+        let jwks = serde_json::to_value(keys)?;
+        let algorithms = algorithms(&jwks);
+        let info = federation_info(names, &jwks, &algorithms);
         Ok(Self {
-            discovery: Document::new(&discovery(settings))?,
-            jwks: Document::new(keys)?,
-            federation_info: Document::new(&federation_info(settings))?,
+            discovery: Document::new(
+                paths::DISCOVERY,
+                "application/json",
+                "public, max-age=3600",
+                &discovery(names, &algorithms),
+            ),
+            // RFC 7517, section 8.5, names the media type.
+            jwks: Document::new(
+                paths::JWKS,
+                "application/jwk-set+json",
+                "public, max-age=300, stale-while-revalidate=3600",
+                &jwks,
+            ),
+            federation_info: Document::new(
+                paths::FEDERATION_INFO,
+                "application/json",
+                "public, max-age=300",
+                &json!(info),
+            ),
+            info,
         })
+    }
+
+    /// Keys first: a discovery document that leads nowhere is worse than keys that nobody asks for.
+    pub fn in_order_of_publication(&self) -> [&Document; 3] {
+        [&self.jwks, &self.discovery, &self.federation_info]
     }
 }
 
 impl Document {
-    fn new(value: &impl serde::Serialize) -> serde_json::Result<Self> {
-        let body = serde_json::to_vec_pretty(value)?;
+    fn new(path: &'static str, media_type: &'static str, cache_control: &'static str, value: &Value) -> Self {
+        let body = format!("{value:#}");
         let hash = Sha256::digest(&body);
         let etag = format!("\"{:016x}\"", hash.iter().take(8).fold(0u64, |value, byte| value << 8 | u64::from(*byte)));
-        Ok(Self { body, etag })
+        Self { path, body: body.into(), etag, media_type, cache_control }
     }
 }
 
@@ -54,16 +101,36 @@ fn claims() -> Vec<String> {
     ["iss", "sub", "aud", "iat", "nbf", "exp", "jti", ORG_TAG, ROLES_CLAIM, TAGS_CLAIM].map(str::to_owned).to_vec()
 }
 
-/// OpenID Connect Discovery 1.0, section 3, and RFC 8414. There is no authorization endpoint: nobody signs in here, and AWS
+/// The algorithms of the published keys, that of the signing key first.
+fn algorithms(jwks: &Value) -> Vec<String> {
+    let mut algorithms: Vec<String> = Vec::new();
+    for key in members(jwks) {
+        if let Some(algorithm) = key["alg"].as_str().filter(|alg| !algorithms.iter().any(|known| known == alg)) {
+            algorithms.push(algorithm.to_owned());
+        }
+    }
+    algorithms
+}
+
+fn members(jwks: &Value) -> &[Value] {
+    jwks["keys"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// `OpenID` Connect Discovery 1.0, section 3, and RFC 8414. There is no authorization endpoint: nobody signs in here, and AWS
 /// does not ask for one.
-fn discovery(settings: &Settings) -> serde_json::Value {
+fn discovery(names: &Names<'_>, algorithms: &[String]) -> Value {
+    // Section 3 again: "The algorithm RS256 MUST be included".
+    let mut signing: Vec<&str> = algorithms.iter().map(String::as_str).collect();
+    if !signing.contains(&"RS256") {
+        signing.push("RS256");
+    }
     json!({
-        "issuer": settings.issuer,
-        "jwks_uri": settings.issuer.join(paths::JWKS),
-        "token_endpoint": settings.token_endpoint(),
+        "issuer": names.settings.issuer,
+        "jwks_uri": names.settings.issuer.join(paths::JWKS),
+        "token_endpoint": names.token_endpoint,
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": signing,
         "claims_supported": claims(),
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
@@ -72,16 +139,53 @@ fn discovery(settings: &Settings) -> serde_json::Value {
 }
 
 /// What a customer needs to register the issuer with AWS.
-pub fn federation_info(settings: &Settings) -> FederationInfo {
+fn federation_info(names: &Names<'_>, jwks: &Value, algorithms: &[String]) -> FederationInfo {
     FederationInfo {
-        issuer: settings.issuer.clone(),
-        jwks_uri: settings.issuer.join(paths::JWKS),
-        token_endpoint: settings.token_endpoint(),
-        audiences: vec![settings.audience.clone()],
-        subject_format: "org-<uuid>".into(),
-        signing_algs: vec!["RS256".into()],
+        issuer: names.settings.issuer.clone(),
+        jwks_uri: names.settings.issuer.join(paths::JWKS),
+        token_endpoint: names.token_endpoint.to_owned(),
+        audiences: vec![names.settings.audience.clone()],
+        subject_format: names.org.map_or_else(|| "org-<uuid>".into(), |org| format!("org-{org}")),
+        signing_algs: algorithms.to_vec(),
         token_lifetime_s: TOKEN_LIFETIME_S,
         claims: claims(),
         trust_policy_forms: vec![TrustForm::SessionTag, TrustForm::Subject, TrustForm::CustomClaim],
+        thumbprints: thumbprints(jwks),
+    }
+}
+
+/// SHA-1 of each key's certificate as hexadecimal: the form of an IAM provider's thumbprints. Nothing relies on SHA-1 here:
+/// the servers that ask for it do (Ceph RGW).
+fn thumbprints(jwks: &Value) -> Vec<String> {
+    use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+    use base64::Engine as _;
+    let certificate = |key: &Value| base64::engine::general_purpose::STANDARD.decode(key["x5c"][0].as_str()?).ok();
+    members(jwks)
+        .iter()
+        .filter_map(certificate)
+        .map(|der| digest(&SHA1_FOR_LEGACY_USE_ONLY, &der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_algorithms_are_those_of_the_keys_and_discovery_names_rs256_whatever_signs() {
+        let jwks = json!({"keys": [{"alg": "ES256"}, {"alg": "RS256"}, {"alg": "ES256"}]});
+        assert_eq!(algorithms(&jwks), ["ES256", "RS256"]);
+        let settings =
+            Settings { issuer: "https://id.example.com".parse().unwrap(), audience: "aud".parse().unwrap() };
+        let names = Names { settings: &settings, token_endpoint: "x", org: None };
+        let named = discovery(&names, &["ES256".to_owned()]);
+        assert_eq!(named["id_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
+    }
+
+    #[test]
+    fn the_thumbprint_is_the_sha_1_of_the_certificate() {
+        // RFC 3174: SHA-1 of "abc".
+        let jwks = json!({"keys": [{"x5c": ["YWJj"]}, {"kid": "without"}]});
+        assert_eq!(thumbprints(&jwks), ["a9993e364706816aba3e25717850c26c9cd0d89d"]);
     }
 }

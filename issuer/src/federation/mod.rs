@@ -1,26 +1,31 @@
 //! Federation: what the issuer says of itself, who may have a token, and what stands in it.
 //!
 //! - [`Settings`]: issuer URL and audience, from the configuration only.
-//! - [`Documents`]: discovery, JWKS and federation-info as immutable bytes.
+//! - [`Publications`]: discovery, JWKS and federation-info of every issuer as immutable bytes.
+//! - [`issuer_of`]: the issuer and the keys of an account's tokens: shared, or the org's own.
 //! - [`assertion`]: a client assertion (RFC 7523) becomes an [`AuthenticatedAgent`], or a fault.
 //! - [`prepare`]: every rule about claims; gives a [`PreparedToken`].
 //! - [`sign`]: no rule at all; gives a [`SignedToken`].
 
 pub mod assertion;
 mod documents;
+mod issuer;
 mod prepare;
+mod publications;
 mod sign;
 
 use driftwise_contract::wire::paths;
 use driftwise_contract::{Audience, IssuerUrl};
 
 pub use assertion::{AssertionFault, AuthenticatedAgent};
-pub use documents::{Document, Documents, federation_info};
+pub use documents::{Document, Documents, JWKS_MAX_AGE_S};
+pub use issuer::{IssuerOf, issuer_of, key_set_of, org_path};
 pub use prepare::{PreparedToken, prepare};
+pub use publications::{OrgIssuers, Publications};
 pub use sign::{SignedToken, sign};
 
 /// What every token and document is made with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The issuer URL.
     pub issuer: IssuerUrl,
@@ -29,7 +34,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The token endpoint's address.
+    /// The token endpoint's address. An org's own issuer has none: agents authenticate at the shared issuer.
     pub fn token_endpoint(&self) -> String {
         self.issuer.join(paths::TOKEN)
     }

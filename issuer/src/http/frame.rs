@@ -10,10 +10,9 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use axum::http::{Extensions, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use time::OffsetDateTime;
-use time::macros::format_description;
 use tower_http::request_id::RequestId;
 
+use super::date;
 use super::problem::Problem;
 use super::routes::ROUTES;
 use crate::app::App;
@@ -73,7 +72,7 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     app.metrics().http.answered(route, method, response.status().as_u16(), took);
     let headers = response.headers_mut();
     // By the issuer's clock, against which assertions are checked: a caller can tell how far its own is off.
-    if let Some(date) = http_date(app.clock().now_s()) {
+    if let Some(date) = date::header(app.clock().now_s()) {
         headers.insert(DATE, date);
     }
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
@@ -100,14 +99,6 @@ fn method(request: &Request) -> &'static str {
     }
 }
 
-/// The IMF-fixdate of RFC 9110, section 5.6.7.
-fn http_date(now_s: i64) -> Option<HeaderValue> {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let text = OffsetDateTime::from_unix_timestamp(now_s).ok()?.format(&format).ok()?;
-    HeaderValue::from_str(&text).ok()
-}
-
 /// A panic is a fault of ours: the caller learns the request id only.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
 pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
@@ -118,14 +109,4 @@ pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or("without a message");
     tracing::error!(message, "a handler panicked");
     Problem::internal().into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_date_header_is_an_imf_fixdate() {
-        assert_eq!(http_date(784_111_777).unwrap(), "Sun, 06 Nov 1994 08:49:37 GMT");
-    }
 }

@@ -5,9 +5,11 @@
 
 mod api;
 pub(crate) mod client_address;
+mod date;
 mod frame;
 mod oauth_error;
 mod problem;
+mod public_documents;
 mod routes;
 mod web;
 

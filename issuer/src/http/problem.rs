@@ -9,6 +9,7 @@ use driftwise_contract::wire;
 
 use crate::Error;
 use crate::federation::AssertionFault;
+use crate::keyring::KeyringError;
 
 /// An answer that is an error, still without the request id, which [`super::frame::finish`] adds.
 #[derive(Debug, Clone)]
@@ -54,6 +55,11 @@ impl Problem {
     pub(super) fn not_ready() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The issuer is not ready")
             .detail("Its store does not answer. The log says why.")
+    }
+
+    pub(super) fn no_signing_key() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_signing_key", "This issuer has no signing key")
+            .detail("Its keys are being made, or can't be opened. Try again later; the operator's log says more.")
     }
 
     pub(super) fn request_invalid(detail: impl Into<String>) -> Self {
@@ -139,10 +145,24 @@ impl From<Error> for Problem {
             Error::RoleTaken(_) => told(StatusCode::CONFLICT, "role_taken", "The role can't be registered"),
             // What the caller may not know of is not there.
             Error::OrgUnknown(_) | Error::AgentUnknown(_) | Error::AccountUnknown { .. } => Self::not_found(),
+<<<<<<< HEAD
             Error::Ledger(fault) if fault.is_passing() => {
                 told(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The issuer is busy")
             }
             Error::Keyring(_) | Error::Ledger(_) | Error::Store(_) => {
+=======
+            Error::OrgWithoutIssuer(_) => {
+                told(StatusCode::CONFLICT, "org_without_issuer", "The org has no issuer of its own")
+            }
+            Error::OrgIssuerInUse { .. } => {
+                told(StatusCode::CONFLICT, "org_issuer_in_use", "Accounts use the org's issuer")
+            }
+            Error::Keyring(KeyringError::NoSigningKey { .. }) => {
+                tracing::error!(error = %error, "no key may sign");
+                Self::no_signing_key()
+            }
+            Error::Keyring(_) | Error::Store(_) | Error::Document(_) | Error::OrgIssuerUrl { .. } => {
+>>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
                 tracing::error!(error = %error, "the issuer failed");
                 Self::internal()
             }

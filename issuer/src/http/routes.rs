@@ -13,7 +13,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::Problem;
-use super::{api, frame, web};
+use super::{api, frame, public_documents, web};
 use crate::app::App;
 
 /// A form with an assertion takes about 2 KiB.
@@ -51,6 +51,9 @@ pub const ROUTES: &[Route] = &[
     public(paths::JWKS, || get(api::discovery::jwks)),
     public(paths::FEDERATION_INFO, || get(web::federation_info)),
     public(paths::FEDERATION_INFO_V2, || get(api::discovery::federation_info)),
+    public(paths::ORG_DISCOVERY, || get(api::discovery::openid_configuration_of_org)),
+    public(paths::ORG_JWKS, || get(api::discovery::jwks_of_org)),
+    public(paths::ORG_FEDERATION_INFO, || get(api::discovery::federation_info_of_org)),
     public("/healthz", || get(api::health::alive)),
     public("/readyz", || get(api::health::ready)),
     Route { method: Method::POST, path: paths::TOKEN, caller: Caller::Agent, handler: || post(api::token::issue) },
@@ -67,8 +70,16 @@ const fn public(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> 
     Route { method: Method::GET, path, caller: Caller::Anyone, handler }
 }
 
+impl Route {
+    pub(super) fn handler(&self) -> MethodRouter<Arc<App>> {
+        (self.handler)()
+    }
+}
+
+/// Every route but the public documents.
 fn table() -> Router<Arc<App>> {
-    ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
+    let routes = ROUTES.iter().filter(|route| !public_documents::contains(route.path));
+    routes.fold(Router::new(), |router, route| router.route(route.path, route.handler()))
 }
 
 /// The routes at the root, and below the issuer URL's path where it has one: a proxy may pass the path on or take it away.
@@ -79,9 +90,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         // The table's `/` becomes the path alone; with a slash it is the same page, which the pages link to.
         router = router.nest(base_path, table()).route(&format!("{base_path}/"), get(web::index));
     }
-    router
+    let router = router
         .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
+    surround(router, &app).merge(public_documents::router(&app, |refused| surround(refused, &app))).with_state(app)
+}
+
+/// What surrounds every route but the public documents, outermost last.
+fn surround(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    router
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX_BYTES))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, frame::REQUEST_TIMEOUT))
@@ -90,5 +107,4 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(axum::middleware::from_fn(frame::drop_strange_request_id))
-        .with_state(app)
 }

@@ -4,27 +4,39 @@ use driftwise_contract::{AccountId, RoleArn};
 
 use super::{Connection, OrgScope, StoreError, parse};
 use crate::Error;
-use crate::accounts::AwsAccount;
+use crate::accounts::{AccountIssuer, AwsAccount};
 
-type Row = (String, String, String, String);
+/// The last two: the account's issuer, and the keys of the org's own issuer.
+type Row = (String, String, String, String, String, Option<String>);
 
-fn convert((account_id, role_arn, region, trust_form): Row) -> Result<AwsAccount, StoreError> {
-    AwsAccount::new(
+fn convert(
+    (account_id, role_arn, region, trust_form, issuer, org_keys): Row,
+) -> Result<AwsAccount, StoreError> {
+    let corrupt = |cause: &str| StoreError::Corrupt { column: "accounts.issuer", cause: cause.into() };
+    let issuer = match (issuer.as_str(), org_keys) {
+        ("shared", _) => AccountIssuer::Shared,
+        ("org", Some(keys)) => AccountIssuer::Org(parse("orgs.issuer_keys", &keys)?),
+        ("org", None) => return Err(corrupt("the org has no issuer of its own any more")),
+        _ => return Err(corrupt("it is neither shared nor org")),
+    };
+    let account = AwsAccount::new(
         parse("accounts.account_id", &account_id)?,
         parse("accounts.role_arn", &role_arn)?,
         parse("accounts.region", &region)?,
         parse("accounts.trust_form", &trust_form)?,
     )
-    .map_err(|error| StoreError::Corrupt { column: "accounts.role_arn", cause: error.to_string() })
+    .map_err(|error| StoreError::Corrupt { column: "accounts.role_arn", cause: error.to_string() })?;
+    Ok(account.with_issuer(issuer))
 }
 
-/// Registers an account, or changes region and form of a registered one. The role of an account stays: another one, or one
+/// Registers an account, or changes region, form and issuer of a registered one. The role of an account stays: another one, or one
 /// that another org has, is refused.
 pub async fn upsert(db: &mut Connection, scope: OrgScope, account: &AwsAccount, now_ms: i64) -> Result<(), Error> {
     let written = sqlx::query(
-        "INSERT INTO accounts (org_id, account_id, role_arn, region, trust_form, created_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (org_id, account_id) DO UPDATE SET region = excluded.region, trust_form = excluded.trust_form \
+        "INSERT INTO accounts (org_id, account_id, role_arn, region, trust_form, created_at_ms, issuer) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (org_id, account_id) DO UPDATE SET region = excluded.region, trust_form = excluded.trust_form, \
+         issuer = excluded.issuer \
          WHERE accounts.role_arn = excluded.role_arn",
     )
     .bind(scope.org().to_string())
@@ -33,6 +45,7 @@ pub async fn upsert(db: &mut Connection, scope: OrgScope, account: &AwsAccount, 
     .bind(account.region().as_str())
     .bind(account.trust_form().as_str())
     .bind(now_ms)
+    .bind(account.issuer().as_str())
     .execute(db)
     .await;
     match written {
@@ -65,7 +78,8 @@ pub async fn find(
     account_id: &AccountId,
 ) -> Result<Option<AwsAccount>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 AND account_id = $2",
+        "SELECT account_id, role_arn, region, trust_form, issuer, issuer_keys FROM accounts \
+         JOIN orgs ON orgs.id = accounts.org_id WHERE org_id = $1 AND account_id = $2",
     )
     .bind(scope.org().to_string())
     .bind(account_id.as_str())
@@ -81,7 +95,8 @@ pub async fn find_by_role(
     role: &RoleArn,
 ) -> Result<Option<AwsAccount>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 AND \
+        "SELECT account_id, role_arn, region, trust_form, issuer, issuer_keys FROM accounts \
+         JOIN orgs ON orgs.id = accounts.org_id WHERE org_id = $1 AND \
          lower(role_arn) = lower($2)",
     )
     .bind(scope.org().to_string())
@@ -94,10 +109,21 @@ pub async fn find_by_role(
 /// The org's accounts, by account id.
 pub async fn list(db: &mut Connection, scope: OrgScope) -> Result<Vec<AwsAccount>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT account_id, role_arn, region, trust_form FROM accounts WHERE org_id = $1 ORDER BY account_id",
+        "SELECT account_id, role_arn, region, trust_form, issuer, issuer_keys FROM accounts \
+         JOIN orgs ON orgs.id = accounts.org_id WHERE org_id = $1 ORDER BY account_id",
     )
     .bind(scope.org().to_string())
     .fetch_all(db)
     .await?;
     rows.into_iter().map(convert).collect()
+}
+
+/// The org's accounts whose tokens name the org's own issuer, by account id.
+pub async fn on_org_issuer(db: &mut Connection, scope: OrgScope) -> Result<Vec<AccountId>, StoreError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT account_id FROM accounts WHERE org_id = $1 AND issuer = 'org' ORDER BY account_id")
+            .bind(scope.org().to_string())
+            .fetch_all(db)
+            .await?;
+    rows.iter().map(|(id,)| parse("accounts.account_id", id)).collect()
 }

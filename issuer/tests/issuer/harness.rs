@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{AgentInfo, JWT_BEARER, PublicJwk};
 use driftwise_contract::{AgentId, OrgId};
-use driftwise_issuer::accounts::{AwsAccount, EnrolmentCode};
+use driftwise_issuer::accounts::{AwsAccount, EnrolmentCode, IssuerKeys};
 use driftwise_issuer::app::{Issuer, RunningIssuer};
 use driftwise_issuer::clock::Clock;
 use driftwise_issuer::config::Config;
@@ -114,6 +114,13 @@ impl TestIssuer {
         let mut db = self.store.connection().await.unwrap();
         orgs::insert(&mut db, id, &name.parse().unwrap(), self.clock.now_ms()).await.unwrap();
         orgs::find(&mut db, id).await.unwrap().unwrap()
+    }
+
+    /// Gives an org an issuer of its own.
+    pub(crate) async fn org_issuer(&self, org: &orgs::Org, keys: IssuerKeys) {
+        let mut db = self.store.connection().await.unwrap();
+        orgs::set_issuer(&mut db, org.scope(), Some(keys)).await.unwrap();
+        self.running.refresh().await.unwrap();
     }
 
     /// Registers the role `scan` of an account.

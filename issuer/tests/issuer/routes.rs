@@ -3,6 +3,7 @@
 
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{JWT_BEARER, Problem};
+use driftwise_issuer::accounts::IssuerKeys;
 use driftwise_issuer::app::Issuer;
 use driftwise_issuer::config::Config;
 use driftwise_issuer::http::{Caller, ROUTES};
@@ -35,9 +36,13 @@ async fn every_route_refuses_every_wrong_caller() {
     let foreign_org = elsewhere.org("Acme").await;
     let foreign_agent = elsewhere.agent(&foreign_org, TestKey::p256()).await;
     let code = issuer.code(&org).await;
+    issuer.org_issuer(&org, IssuerKeys::Shared).await;
 
     for route in ROUTES {
-        let (method, path) = (Method::from_bytes(route.method.as_str().as_bytes()).unwrap(), route.path);
+        let (method, path) = (
+            Method::from_bytes(route.method.as_str().as_bytes()).unwrap(),
+            &*route.path.replace("{org_id}", &org.id.to_string()),
+        );
         let request = || issuer.http.request(method.clone(), format!("{}{path}", issuer.url));
         match route.caller {
             Caller::Anyone => {

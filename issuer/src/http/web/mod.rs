@@ -13,7 +13,6 @@ use driftwise_contract::wire::FederationInfo;
 use super::api::discovery::answer;
 use super::problem::Problem;
 use crate::app::App;
-use crate::federation;
 
 /// Where the style sheet lies.
 pub(super) const STYLE_PATH: &str = "/assets/style.css";
@@ -44,10 +43,9 @@ pub(super) async fn index(State(app): State<Arc<App>>) -> Result<Response, Probl
 /// `GET /federation-info`: a page for browsers, JSON for programs.
 pub(super) async fn federation_info(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
     let mut response = if wants_html(&headers) {
-        let info = federation::federation_info(app.settings());
-        page(&FederationInfoPage { base_path: app.base_path(), info: &info })?
+        page(&FederationInfoPage { base_path: app.base_path(), info: &app.publications().shared().info })?
     } else {
-        answer(&app.documents().federation_info, "application/json", "public, max-age=300", &headers)
+        answer(&app, &app.publications().shared().federation_info, &headers)
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
