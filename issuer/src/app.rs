@@ -158,11 +158,7 @@ impl Issuer {
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(http::serve(router, listener, until_stopped(stopped.clone())));
         let jobs = Runner::start(jobs::all(&app), &stopped, &metrics, &clock);
-<<<<<<< HEAD
-        Ok(RunningIssuer { address, store, ledger, stop, server, jobs })
-=======
-        Ok(RunningIssuer { address, app, store, stop, server, jobs })
->>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
+        Ok(RunningIssuer { address, app, store, ledger, stop, server, jobs })
     }
 }
 

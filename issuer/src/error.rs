@@ -134,14 +134,12 @@ impl Error {
                  the working directory. `driftwise-issuer serve` and `driftwise-issuer org create` make a new store."
                     .into()
             }
-<<<<<<< HEAD
             Self::Ledger(LedgerFault::Busy | LedgerFault::Stopped | LedgerFault::AuthorityChanged) => {
                 "Ask again in a second.".into()
             }
-            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Ledger(_) | Self::Store(_) => return None,
-=======
-            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Document(_) | Self::Store(_) => return None,
->>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
+            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Document(_) | Self::Ledger(_) | Self::Store(_) => {
+                return None;
+            }
         })
     }
 }

@@ -175,8 +175,7 @@ mod tests {
     fn the_algorithms_are_those_of_the_keys_and_discovery_names_rs256_whatever_signs() {
         let jwks = json!({"keys": [{"alg": "ES256"}, {"alg": "RS256"}, {"alg": "ES256"}]});
         assert_eq!(algorithms(&jwks), ["ES256", "RS256"]);
-        let settings =
-            Settings { issuer: "https://id.example.com".parse().unwrap(), audience: "aud".parse().unwrap() };
+        let settings = Settings { issuer: "https://id.example.com".parse().unwrap(), audience: "aud".parse().unwrap() };
         let names = Names { settings: &settings, token_endpoint: "x", org: None };
         let named = discovery(&names, &["ES256".to_owned()]);
         assert_eq!(named["id_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));

@@ -80,12 +80,9 @@ mod tests {
     #[test]
     fn an_issuer_url_that_leaves_no_room_for_an_org_is_refused_by_name() {
         let long = settings(&format!("https://id.example.com/{}", "a".repeat(200)));
-        let error = issuer_of(
-            &long,
-            OrgId::from_uuid(Uuid::from_u128(7)),
-            &account(AccountIssuer::Org(IssuerKeys::Own)),
-        )
-        .unwrap_err();
+        let error =
+            issuer_of(&long, OrgId::from_uuid(Uuid::from_u128(7)), &account(AccountIssuer::Org(IssuerKeys::Own)))
+                .unwrap_err();
         assert!(error.to_string().contains("255") && error.hint().is_some(), "{error}");
     }
 }

@@ -32,19 +32,22 @@ impl From<Error> for TokenRefusal {
         match &error {
             Error::Assertion(_) => Self::new(OAuthErrorCode::InvalidClient, format!("{error}{hint}")),
             Error::RoleNotRegistered(_) => Self::new(OAuthErrorCode::InvalidTarget, format!("{error}{hint}")),
-<<<<<<< HEAD
             Error::Ledger(fault) if fault.is_passing() => {
                 Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"))
             }
-            Error::Keyring(_) | Error::Ledger(_) | Error::Store(_) => {
-=======
             // A key set that is being made or published: the next token may be there in a moment.
             Error::Keyring(KeyringError::NoSigningKey { .. }) => {
                 tracing::error!(error = %error, "no key may sign");
-                Self::new(OAuthErrorCode::TemporarilyUnavailable, "the issuer has no signing key for this account; try again later")
+                Self::new(
+                    OAuthErrorCode::TemporarilyUnavailable,
+                    "the issuer has no signing key for this account; try again later",
+                )
             }
-            Error::Keyring(_) | Error::Store(_) | Error::Document(_) | Error::OrgIssuerUrl { .. } => {
->>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
+            Error::Keyring(_)
+            | Error::Ledger(_)
+            | Error::Store(_)
+            | Error::Document(_)
+            | Error::OrgIssuerUrl { .. } => {
                 tracing::error!(error = %error, "the issuer failed");
                 Self::new(OAuthErrorCode::ServerError, "the issuer failed; its log has the request id")
             }

@@ -145,12 +145,9 @@ impl From<Error> for Problem {
             Error::RoleTaken(_) => told(StatusCode::CONFLICT, "role_taken", "The role can't be registered"),
             // What the caller may not know of is not there.
             Error::OrgUnknown(_) | Error::AgentUnknown(_) | Error::AccountUnknown { .. } => Self::not_found(),
-<<<<<<< HEAD
             Error::Ledger(fault) if fault.is_passing() => {
                 told(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The issuer is busy")
             }
-            Error::Keyring(_) | Error::Ledger(_) | Error::Store(_) => {
-=======
             Error::OrgWithoutIssuer(_) => {
                 told(StatusCode::CONFLICT, "org_without_issuer", "The org has no issuer of its own")
             }
@@ -161,8 +158,11 @@ impl From<Error> for Problem {
                 tracing::error!(error = %error, "no key may sign");
                 Self::no_signing_key()
             }
-            Error::Keyring(_) | Error::Store(_) | Error::Document(_) | Error::OrgIssuerUrl { .. } => {
->>>>>>> 9ffd7e9 (federation: publications swapped as a whole, an issuer per org, documents outside the common frame)
+            Error::Keyring(_)
+            | Error::Ledger(_)
+            | Error::Store(_)
+            | Error::Document(_)
+            | Error::OrgIssuerUrl { .. } => {
                 tracing::error!(error = %error, "the issuer failed");
                 Self::internal()
             }

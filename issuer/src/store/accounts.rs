@@ -9,9 +9,7 @@ use crate::accounts::{AccountIssuer, AwsAccount};
 /// The last two: the account's issuer, and the keys of the org's own issuer.
 type Row = (String, String, String, String, String, Option<String>);
 
-fn convert(
-    (account_id, role_arn, region, trust_form, issuer, org_keys): Row,
-) -> Result<AwsAccount, StoreError> {
+fn convert((account_id, role_arn, region, trust_form, issuer, org_keys): Row) -> Result<AwsAccount, StoreError> {
     let corrupt = |cause: &str| StoreError::Corrupt { column: "accounts.issuer", cause: cause.into() };
     let issuer = match (issuer.as_str(), org_keys) {
         ("shared", _) => AccountIssuer::Shared,
