@@ -51,6 +51,8 @@ pub struct Props {
     pub port: u16,
     /// The issuer's URL, when something stands in front of it; none for the address that it listens on.
     pub issuer_url: Option<String>,
+    /// More lines for the `[keys]` section of the issuer's configuration.
+    pub keys_config: String,
 }
 
 /// A sandbox and an issuer, both listening.
@@ -90,7 +92,8 @@ impl Stage {
         let config_path = directory.path().join("driftwise-issuer.toml");
         let home = directory.path().display();
         let config = format!(
-            "[server]\nissuer_url = \"{issuer_url}\"\n\n[store]\npath = \"{home}/issuer.db\"\n\n[keys]\ndirectory = \"{home}/keys\"\n"
+            "[server]\nissuer_url = \"{issuer_url}\"\n\n[store]\npath = \"{home}/issuer.db\"\n\n[keys]\ndirectory = \"{home}/keys\"\n{}\n",
+            props.keys_config
         );
         std::fs::write(&config_path, config)?;
         let clock = props.clock.unwrap_or_else(|| Arc::new(SystemClock));

@@ -60,6 +60,16 @@ impl TestAgent {
         Ok(Self { issuer_url: stage.issuer_url().to_owned(), key, kid, info: response.json().await? })
     }
 
+    /// Its private key as a JWK, for clients that make their own assertions.
+    pub fn private_jwk(&self) -> Value {
+        Value::Object(self.key.as_ref().clone())
+    }
+
+    /// The RFC 7638 thumbprint under which its key is registered.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// A client assertion (RFC 7523) signed now, with `change` applied to its claims.
     pub fn assertion(&self, now_s: i64, change: impl FnOnce(&mut Value)) -> anyhow::Result<String> {
         let mut claims = json!({

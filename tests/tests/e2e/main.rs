@@ -4,6 +4,7 @@
 mod bad_input;
 mod demo;
 mod federation;
+mod interop;
 mod planted_drift;
 mod refusals;
 mod unseen;
