@@ -49,7 +49,7 @@ impl Packages {
     async fn run(&self, script: &str, input: &Value) -> Value {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(script);
         let source = std::fs::read(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
-        let mut command = if script.ends_with(".mjs") {
+        let mut command = if Path::new(script).extension().is_some_and(|extension| extension == "mjs") {
             let mut command = Command::new("node");
             // A module on stdin finds its packages from the working directory.
             command.args(["--input-type=module", "-"]).current_dir(&self.node);
