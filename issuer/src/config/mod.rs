@@ -17,7 +17,7 @@ use driftwise_contract::IssuerUrl;
 
 pub use federation::Federation;
 pub(crate) use issuer_path::base_path;
-pub use keys::Keys;
+pub use keys::{KeyBackend, KeyStoreKind, Keys};
 pub use log::{Log, LogFormat};
 pub use raw::ConfigError;
 pub use server::Server;

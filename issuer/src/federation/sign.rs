@@ -29,7 +29,8 @@ struct Header<'a> {
 /// Signs a prepared token.
 pub async fn sign(token: &PreparedToken, signer: &dyn Signer) -> Result<SignedToken, KeyringError> {
     let header = Header { alg: signer.algorithm(), typ: "JWT", kid: signer.kid().as_str() };
-    let fault = |_| KeyringError::Signing { kid: signer.kid().to_string() };
+    let fault =
+        |error: serde_json::Error| KeyringError::Signing { kid: signer.kid().to_string(), cause: error.to_string() };
     let mut text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).map_err(fault)?);
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(token.claims()).map_err(fault)?, &mut text);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::KeySetId;
+use crate::store::StoreError;
 
 /// A fault of keys or of the files that they lie in. Never holds key material.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +21,18 @@ pub enum KeyringError {
         source: io::Error,
     },
     /// A sealed key could not be opened.
-    #[error("can't open the signing key in {}: {cause}", path.display())]
+    #[error("can't open the signing key in {place}: {cause}")]
     Sealed {
-        /// The file.
-        path: PathBuf,
+        /// The file or table.
+        place: String,
+        /// Why not.
+        cause: SealFault,
+    },
+    /// Another sealed secret could not be opened.
+    #[error("can't open {name}: {cause}")]
+    SealedSecret {
+        /// What it is: `the API key pepper`.
+        name: String,
         /// Why not.
         cause: SealFault,
     },
@@ -85,17 +94,55 @@ pub enum KeyringError {
         set: KeySetId,
     },
     /// Key generation failed.
-    #[error("can't make an RSA key: {0}")]
+    #[error("can't make a signing key: {0}")]
     Generation(String),
     /// Sealing failed.
     #[error("can't seal a signing key: {0}")]
     Sealing(String),
     /// Signing failed.
-    #[error("the key {kid} failed to sign")]
+    #[error("the key {kid} failed to sign: {cause}")]
     Signing {
         /// The key.
         kid: String,
+        /// Why.
+        cause: String,
     },
+    /// The key's certificate could not be made.
+    #[error("can't make the certificate of the key {kid}: {cause}")]
+    Certificate {
+        /// The key.
+        kid: String,
+        /// Why not.
+        cause: String,
+    },
+    /// AWS KMS refused, or could not be reached.
+    #[error("can't {action} {key}: {cause}")]
+    Kms {
+        /// What was tried: `sign with`.
+        action: &'static str,
+        /// The key's ARN.
+        key: String,
+        /// The error code of KMS, when it answered.
+        code: Option<String>,
+        /// What it said, or why there was no answer.
+        cause: String,
+    },
+    /// The command that prints the master key did not.
+    #[error("the command of {setting}, {program}, gave no master key: {cause}")]
+    MasterKeyCommand {
+        /// `keys.master_key_command`
+        setting: &'static str,
+        /// The program, without its arguments.
+        program: String,
+        /// What happened. Never what the command printed on stdout.
+        cause: String,
+    },
+    /// The database of sealed keys failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Work with keys ended before it was done.
+    #[error("the work with keys was interrupted: {0}")]
+    Interrupted(String),
     /// The operating system gave no randomness.
     #[error("the operating system gave no random bytes")]
     Randomness,
@@ -114,8 +161,8 @@ pub enum SealFault {
     /// The header names another key than the one inside, or the file name does.
     #[error("its file name, its header and the key inside do not name the same key")]
     WrongKid,
-    /// What is inside is no RSA key that can sign.
-    #[error("what is inside is not a usable RSA key")]
+    /// What is inside is no key that can sign.
+    #[error("what is inside is not a usable signing key")]
     Key,
 }
 
@@ -125,8 +172,14 @@ impl KeyringError {
         Some(match self {
             Self::File { .. } => "Check the path, its owner and its mode, and keys.directory in the configuration.".into(),
             Self::Sealed { cause: SealFault::WrongMasterKey, .. } => {
-                "Configure the master key that sealed it (keys.master_key_file or keys.master_key), or restore the file \
+                "Configure the master key that sealed it (keys.master_key_file, keys.master_key or keys.master_key_command; \
+                 keys.previous_master_key_file while it is being changed), or restore the file \
                  from backup. Nothing was changed: a new key would shut out every account until it is published and seen."
+                    .into()
+            }
+            Self::SealedSecret { .. } => {
+                "Configure the master key that sealed it (keys.previous_master_key_file while it is being changed), or restore the \
+                 store from backup."
                     .into()
             }
             Self::Sealed { .. } => "Restore the file from backup, or move it out of the key directory.".into(),
@@ -148,7 +201,19 @@ impl KeyringError {
             Self::ForeignOwner { path, .. } => {
                 format!("Run as that user, or give it to the user that the issuer runs as: chown USER {}", path.display())
             }
-            Self::Generation(_) | Self::Sealing(_) | Self::Signing { .. } | Self::NoSigningKey { .. } | Self::Randomness => return None,
+            Self::Kms { code: Some(code), .. } if code.contains("AccessDenied") => {
+                "The issuer's AWS identity needs kms:Sign on its keys, and kms:CreateKey, kms:TagResource, kms:GetPublicKey and \
+                 kms:ScheduleKeyDeletion to make and give up keys."
+                    .into()
+            }
+            Self::Kms { .. } => {
+                "Check the key's state in KMS, keys.kms.region and keys.kms.endpoint_url, and the AWS credentials of the issuer."
+                    .into()
+            }
+            Self::MasterKeyCommand { .. } => {
+                "Run it by hand as the issuer's user: it must print 32 bytes as base64 or 64 hexadecimal digits within 30 s.".into()
+            }
+            Self::Generation(_) | Self::Certificate { .. } | Self::Store(_) | Self::Interrupted(_) | Self::Sealing(_) | Self::Signing { .. } | Self::NoSigningKey { .. } | Self::Randomness => return None,
         })
     }
 }

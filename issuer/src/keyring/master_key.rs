@@ -1,5 +1,5 @@
-//! The master key: 32 bytes that open the sealed keys. From the configuration by value, from a file, or, where neither is
-//! configured, from `master.key` in the key directory, which the first start makes.
+//! The master key: 32 bytes that open the sealed keys. From the configuration by value, from a file, from a command's output,
+//! or, where none of them is configured, from `master.key` in the key directory, which the first start makes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,36 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
-use super::{KeyDirectory, KeyringError, permissions};
+use super::{KeyDirectory, KeyringError, MasterKeyCommand, permissions};
 
 /// The key itself. Its memory is wiped on drop, its Debug shows nothing.
 #[derive(Debug)]
 pub struct MasterKey(SecretBox<[u8; 32]>);
+
+/// What opens sealed secrets. Sealing is done with the current key; while the master key is being changed, the previous one
+/// opens too.
+#[derive(Debug)]
+pub struct MasterKeys {
+    current: MasterKey,
+    previous: Option<MasterKey>,
+}
+
+impl MasterKeys {
+    /// The key that seals and opens, and one that opens only.
+    pub fn new(current: MasterKey, previous: Option<MasterKey>) -> Self {
+        Self { current, previous }
+    }
+
+    /// The key that seals.
+    pub fn current(&self) -> &MasterKey {
+        &self.current
+    }
+
+    /// Those that open, the current one first.
+    pub fn iter(&self) -> impl Iterator<Item = &MasterKey> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
 
 /// Where the master key comes from.
 #[derive(Debug, Clone)]
@@ -22,6 +47,8 @@ pub enum MasterKeySource {
     Value(SecretString),
     /// A file that holds it.
     File(PathBuf),
+    /// A command that prints it.
+    Command(MasterKeyCommand),
     /// `master.key` in the key directory; made on the first start.
     KeyDirectory,
 }
@@ -76,6 +103,7 @@ impl MasterKeySource {
         match self {
             Self::Value(text) => MasterKey::parse(text.expose_secret(), "keys.master_key"),
             Self::File(path) => read(path),
+            Self::Command(command) => command.run(),
             Self::KeyDirectory => {
                 let path = directory.master_key_path();
                 if !path.exists() {

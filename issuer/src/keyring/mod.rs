@@ -11,16 +11,27 @@
 //! Invariants: every signing key in the directory is published; exactly one, the oldest, signs. A key that can't be opened
 //! stops the issuer: it is never skipped and never replaced, because tokens and trust hang on it.
 
-mod directory;
+mod algorithm;
+mod der;
+mod envelope;
 mod error;
 mod generate;
 mod jwk;
+mod kms;
+mod local_signer;
+mod maker;
 mod master_key;
+mod master_key_command;
 mod permissions;
+mod private_jwk;
+mod reseal;
 mod sealed;
 mod signer;
 mod signing_key;
 mod snapshot;
+mod store;
+mod vault;
+mod x5c;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,14 +39,21 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use driftwise_contract::Kid;
 
-pub use directory::KeyDirectory;
-pub use error::KeyringError;
+pub use algorithm::{KeyAlgorithm, UnknownAlgorithm};
+pub use envelope::{open_secret, seal_secret};
+pub use error::{KeyringError, SealFault};
 pub use jwk::{PublishedJwk, PublishedJwks, thumbprint};
-pub use master_key::{MasterKey, MasterKeySource};
+pub use kms::{Kms, KmsKeyMaker, KmsSettings};
+pub use maker::{KeyMaker, LocalKeyMaker};
+pub use master_key::{MasterKey, MasterKeySource, MasterKeys};
+pub use master_key_command::MasterKeyCommand;
+pub use reseal::{Reseal, Resealed, SealedSecret, SealedSecrets};
 pub use sealed::SealedKey;
 pub use signer::Signer;
 pub use signing_key::SigningKey;
 pub use snapshot::{KeySet, KeySetId, KeySnapshot};
+pub use store::{DatabaseKeys, KeyDirectory, KeyStore};
+pub use vault::KeyVault;
 
 use crate::clock::Clock;
 
@@ -72,24 +90,24 @@ impl Keyring {
             return Ok(keyring);
         }
         let master_key = source.load_or_create(directory)?;
-        let key = SigningKey::generate(clock.now_s())?;
-        let path = directory.write(&SealedKey::seal(&key, &master_key)?)?;
-        tracing::info!(key.kid = %key.kid(), path = %path.display(), "made the first signing key");
+        let key = SigningKey::generate(KeyAlgorithm::default(), clock.now_s())?;
+        directory.add(&SealedKey::seal(&key, &master_key)?)?;
+        tracing::info!(key.kid = %key.kid(), path = %directory.path().display(), "made the first signing key");
         Self::of_keys(vec![Arc::new(key)]).ok_or(KeyringError::NoSigningKey { set: KeySetId::Shared })
     }
 
     /// Opens every key of the directory; none when there is no key yet. Changes nothing.
     pub fn open(directory: &KeyDirectory, source: &MasterKeySource) -> Result<Option<Self>, KeyringError> {
         permissions::check(directory.path())?;
-        let sealed = directory.read_all()?;
+        let sealed = directory.read()?;
         if sealed.is_empty() {
             return Ok(None);
         }
-        let master_key = source.load(directory)?;
+        let master_keys = MasterKeys::new(source.load(directory)?, None);
+        let kms = Kms::new(KmsSettings::default());
         let mut keys = Vec::with_capacity(sealed.len());
-        for (path, sealed_key) in sealed {
-            let key = sealed_key.open(&master_key).map_err(|cause| KeyringError::Sealed { path, cause })?;
-            keys.push(Arc::new(key));
+        for sealed_key in sealed {
+            keys.push(Arc::new(sealed_key.open(&master_keys, &kms)?));
         }
         keys.sort_by(|a, b| (a.created_at_s(), a.kid()).cmp(&(b.created_at_s(), b.kid())));
         Ok(Self::of_keys(keys))
@@ -97,8 +115,8 @@ impl Keyring {
 
     /// A keyring of given keys, oldest first; none when there is no key.
     pub fn of_keys(keys: Vec<Arc<SigningKey>>) -> Option<Self> {
-        let signer: Arc<dyn Signer> = keys.first()?.clone();
-        let published = PublishedJwks { keys: keys.iter().map(|key| key.published()).collect() };
+        let signer: Arc<dyn Signer> = keys.first()?.signer();
+        let published = PublishedJwks { keys: keys.iter().map(|key| key.published(false)).collect() };
         let shared = KeySet { signer: Some(signer), published };
         let snapshot = KeySnapshot::new([(KeySetId::Shared, shared)].into());
         Some(Self { keys, snapshot: ArcSwap::from_pointee(snapshot) })

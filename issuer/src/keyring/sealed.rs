@@ -1,68 +1,89 @@
-//! Signing keys at rest: the private JWK as JWE (RFC 7516, compact), A256KW and A256GCM under the master key. The
-//! protected header binds the kid and the purpose: another secret sealed under the same master key is no signing key, and
-//! one key's file can't pass for another's.
+//! Signing keys at rest. What is sealed is one of three things, told apart by the authenticated `cty` and by `kty`: a
+//! private RSA key, a private EC key, or the name of a key that lies in AWS KMS with its public half. So the public half
+//! always comes out of an opened seal: nobody who can write the store can have a key of their own published.
 
 use std::fmt;
 
 use driftwise_contract::Kid;
-use josekit::jwe::{self, A256KW, JweHeader};
 use secrecy::ExposeSecret as _;
 
+use super::envelope;
 use super::error::SealFault;
-use super::{KeyringError, MasterKey, SigningKey};
+use super::kms::Kms;
+use super::private_jwk::PrivateJwk;
+use super::signing_key::Payload;
+use super::{KeyringError, MasterKey, MasterKeys, SigningKey};
 
 const PURPOSE: &str = "driftwise signing key";
-/// 16 bytes, the only tag length of RFC 7518 (section 5.3), in base64url. A shorter tag would be easier to forge.
-const TAG_LENGTH: usize = 22;
 
-/// A sealed signing key, and the kid that it is filed under.
-#[derive(Clone, PartialEq, Eq)]
+/// A sealed signing key, the kid that it is filed under, and where it lies.
+#[derive(Clone)]
 pub struct SealedKey {
     kid: Kid,
     jwe: String,
+    place: String,
 }
 
 impl SealedKey {
     /// Seals a key.
     pub fn seal(key: &SigningKey, master_key: &MasterKey) -> Result<Self, KeyringError> {
-        let fault = |error: &dyn fmt::Display| KeyringError::Sealing(error.to_string());
-        let mut header = JweHeader::new();
-        header.set_content_encryption("A256GCM");
-        header.set_token_type(PURPOSE);
-        header.set_content_type("jwk+json");
-        header.set_key_id(key.kid().as_str());
-        let payload = serde_json::to_vec(key.jwk()).map_err(|error| fault(&error))?;
-        let encrypter = A256KW.encrypter_from_bytes(master_key.expose_secret()).map_err(|error| fault(&error))?;
-        let jwe = jwe::serialize_compact(&payload, &header, &encrypter).map_err(|error| fault(&error))?;
-        Ok(Self { kid: key.kid().clone(), jwe })
+        let payload = key.payload();
+        let jwe = envelope::seal(
+            PURPOSE,
+            key.kid().as_str(),
+            payload.content_type(),
+            payload.secret().expose_secret(),
+            master_key,
+        )?;
+        Ok(Self { kid: key.kid().clone(), jwe, place: "memory".into() })
     }
 
-    /// What a file holds. Nothing is checked before the seal is opened.
-    pub fn from_file(kid: Kid, text: &str) -> Self {
-        Self { kid, jwe: text.trim_end().to_owned() }
+    /// What a store holds under a kid. Nothing is checked before the seal is opened. `place` is for messages: a path, a table.
+    pub fn from_text(kid: Kid, text: &str, place: impl Into<String>) -> Self {
+        Self { kid, jwe: text.trim_end().to_owned(), place: place.into() }
     }
 
-    /// Opens the seal: header, master key and kid must all fit.
-    pub fn open(&self, master_key: &MasterKey) -> Result<SigningKey, SealFault> {
-        let parts: Vec<&str> = self.jwe.split('.').collect();
-        if parts.len() != 5 || parts[4].len() != TAG_LENGTH {
+    /// Opens the seal: header, master key and kid must all fit. A key in KMS signs through `kms`.
+    pub fn open(&self, master_keys: &MasterKeys, kms: &Kms) -> Result<SigningKey, KeyringError> {
+        self.open_with(master_keys, kms).map_err(|cause| KeyringError::Sealed { place: self.place.clone(), cause })
+    }
+
+    fn open_with(&self, master_keys: &MasterKeys, kms: &Kms) -> Result<SigningKey, SealFault> {
+        let opened = envelope::open(&self.jwe, master_keys)?;
+        if opened.header.token_type() != Some(PURPOSE) {
             return Err(SealFault::Format);
         }
-        let decrypter =
-            A256KW.decrypter_from_bytes(master_key.expose_secret()).map_err(|_| SealFault::WrongMasterKey)?;
-        let (payload, header) =
-            jwe::deserialize_compact(&self.jwe, &decrypter).map_err(|_| SealFault::WrongMasterKey)?;
-        if header.content_encryption() != Some("A256GCM") || header.token_type() != Some(PURPOSE) {
-            return Err(SealFault::Format);
-        }
-        let key = SigningKey::from_jwk(serde_json::from_slice(&payload).map_err(|_| SealFault::Key)?)?;
-        if header.key_id() != Some(self.kid.as_str()) || key.kid() != &self.kid {
+        let text = opened.secret.expose_secret();
+        let key = match opened.header.content_type() {
+            Some(Payload::PRIVATE_JWK) => {
+                let jwk: PrivateJwk = serde_json::from_slice(text).map_err(|_| SealFault::Key)?;
+                SigningKey::from_private_jwk(&jwk, opened.secret)?
+            }
+            Some(Payload::KMS_REFERENCE) => {
+                let reference = serde_json::from_slice(text).map_err(|_| SealFault::Key)?;
+                SigningKey::from_kms_reference(reference, opened.secret, kms)?
+            }
+            _ => return Err(SealFault::Format),
+        };
+        if opened.header.key_id() != Some(self.kid.as_str()) || key.kid() != &self.kid {
             return Err(SealFault::WrongKid);
+        }
+        if !opened.is_current {
+            tracing::warn!(key.kid = %self.kid, "sealed under the previous master key: run `driftwise-issuer keys reseal`");
         }
         Ok(key)
     }
 
-    /// The key that is inside, by file name.
+    /// The same key under another master key; none when it is sealed under that one already.
+    pub(super) fn reseal(&self, from: &MasterKeys, to: &MasterKey) -> Result<Option<Self>, KeyringError> {
+        let jwe = envelope::reseal(&self.jwe, from, to).map_err(|fault| match fault {
+            envelope::ResealFault::Open(cause) => KeyringError::Sealed { place: self.place.clone(), cause },
+            envelope::ResealFault::Seal(error) => error,
+        })?;
+        Ok(jwe.map(|jwe| Self { kid: self.kid.clone(), jwe, place: self.place.clone() }))
+    }
+
+    /// The kid that it is filed under.
     pub fn kid(&self) -> &Kid {
         &self.kid
     }
@@ -71,10 +92,15 @@ impl SealedKey {
     pub fn as_str(&self) -> &str {
         &self.jwe
     }
+
+    /// Where it lies: for messages.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
 }
 
 impl fmt::Debug for SealedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealedKey").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("SealedKey").field("kid", &self.kid).field("place", &self.place).finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ pub mod enrolment_codes;
 mod migrations;
 pub mod orgs;
 mod scope;
+pub mod sealed_keys;
 pub mod signing_keys;
 pub mod used_assertions;
 

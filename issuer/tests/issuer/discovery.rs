@@ -41,7 +41,7 @@ async fn a_published_key_has_exactly_the_members_that_aws_takes() {
     let jwks: Value = response.json().await.unwrap();
     let [key] = jwks["keys"].as_array().unwrap().as_slice() else { panic!("one key") };
     let members: Vec<&str> = key.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["kty", "kid", "use", "alg", "n", "e"]);
+    assert_eq!(members, ["kty", "n", "e", "kid", "use", "alg"]);
     assert_eq!(key["n"].as_str().unwrap().len(), 342, "RSA-2048");
     assert_eq!((&key["kty"], &key["use"], &key["alg"]), (&json!("RSA"), &json!("sig"), &json!("RS256")));
 }

@@ -8,7 +8,8 @@ use driftwise_issuer::app::{Issuer, LostKeys};
 use driftwise_issuer::clock::Clock as _;
 use driftwise_issuer::config::Config;
 use driftwise_issuer::keyring::{
-    KeyDirectory, KeySetId, Keyring, KeyringError, MasterKey, MasterKeySource, PublishedJwks, SealedKey, SigningKey,
+    KeyAlgorithm, KeyDirectory, KeySetId, KeyStore as _, Keyring, KeyringError, MasterKey, MasterKeySource,
+    PublishedJwks, SealedKey, SigningKey,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -190,15 +191,16 @@ fn two_first_starts_at_once_make_one_key() {
     }
 }
 
-#[test]
-fn of_several_keys_the_oldest_signs_and_all_are_published() {
+#[tokio::test]
+async fn of_several_keys_the_oldest_signs_and_all_are_published() {
     let directory = TempDir::new().unwrap();
     copy_keys(directory.path());
     let first = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap().unwrap().signing_kid().clone();
     let text = std::fs::read_to_string(directory.path().join("master.key")).unwrap();
     let master_key = MasterKey::parse(&text, "test").unwrap();
-    let younger = SigningKey::generate(NOW_S + 1).unwrap();
-    KeyDirectory::new(directory.path()).write(&SealedKey::seal(&younger, &master_key).unwrap()).unwrap();
+    let younger = SigningKey::generate(KeyAlgorithm::Es256, NOW_S + 1).unwrap();
+    let sealed = SealedKey::seal(&younger, &master_key).unwrap();
+    KeyDirectory::new(directory.path()).write(&sealed).await.unwrap();
     let keyring = open(directory.path(), &MasterKeySource::KeyDirectory).unwrap().unwrap();
     assert_eq!(keyring.signing_kid(), &first);
     let published: Vec<_> = published(&keyring).keys.into_iter().map(|key| key.kid).collect();
