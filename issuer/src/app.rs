@@ -13,17 +13,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::audit::Ledger;
-use crate::clock::Clock;
-use crate::config::Config;
+use crate::clock::{Clock, rfc3339};
+use crate::config::{Config, Limits};
 use crate::federation::{Publications, Settings};
 use crate::http;
+use crate::http::client_address::TrustedProxies;
+use crate::http::rate_limit::ClientLimiter;
+use crate::http::server::Server;
+use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::jobs::{self, Runner};
 use crate::keyring::{KeyDirectory, Keyring, KeyringError};
 use crate::store::{Store, StoreError, orgs, signing_keys};
 use crate::telemetry::metrics::Metrics;
-
-/// How long running requests may take to end after a stop: well below the 30 s after which container platforms kill.
-pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// How long the store may take to close. Folding the write-ahead log in takes milliseconds.
 const STORE_CLOSE_GRACE: Duration = Duration::from_secs(2);
@@ -38,6 +39,9 @@ pub(crate) struct App {
     settings: Settings,
     publications: ArcSwap<Publications>,
     base_path: String,
+    limits: Limits,
+    client_limiter: Option<ClientLimiter>,
+    certificate: Option<Arc<Certificate>>,
     metrics: Arc<Metrics>,
 }
 
@@ -58,6 +62,35 @@ impl App {
     /// The one way to an audit row for a token.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The buckets of the rate limit, where there is one.
+    pub(crate) fn client_limiter(&self) -> Option<&ClientLimiter> {
+        self.client_limiter.as_ref()
+    }
+
+    /// Reads the TLS certificate again, where the issuer serves with one. What can't be used changes nothing, and is told in
+    /// the log, once.
+    pub(crate) fn reload_certificate(&self) -> Result<Reload, TlsError> {
+        let Some(certificate) = &self.certificate else { return Ok(Reload::Unchanged) };
+        let reloaded = certificate.reload(self.clock.now_s());
+        match &reloaded {
+            Ok(Reload::Unchanged) => {}
+            Ok(Reload::Loaded) => {
+                self.metrics.connections.reloaded(true);
+                tracing::info!(expires_at = rfc3339(certificate.expires_at_s()), "serving with a new TLS certificate");
+            }
+            Err(error) => {
+                self.metrics.connections.reloaded(false);
+                tracing::error!(error = %error, "can't use the new TLS certificate; serving with the old one");
+            }
+        }
+        self.metrics.connections.certificate_expiry.set(certificate.expires_at_s());
+        reloaded
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -107,12 +140,14 @@ pub struct Issuer;
 #[derive(Debug)]
 pub struct RunningIssuer {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     app: Arc<App>,
-    store: Store,
     ledger: Ledger,
     stop: watch::Sender<bool>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
+    _metrics_server: Option<AbortOnDropHandle>,
     jobs: Runner,
+    grace: Duration,
 }
 
 impl Issuer {
@@ -141,7 +176,18 @@ impl Issuer {
             .await
             .map_err(crate::Error::from)?;
         let publications = ArcSwap::from_pointee(Publications::new(&settings, keyring.snapshot(), issuers)?);
+        let metrics_listener =
+            match config.metrics.listen {
+                None => None,
+                Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
+                    format!("can't listen on {listen} (metrics.listen): is another process there?")
+                })?),
+            };
         let metrics = Arc::new(Metrics::default());
+        let certificate = match config.server.tls {
+            Some(files) => Some(Certificate::load(files, clock.now_s()).context("can't serve TLS")?),
+            None => None,
+        };
         let app = Arc::new(App {
             clock: clock.clone(),
             store: store.clone(),
@@ -150,15 +196,42 @@ impl Issuer {
             settings,
             publications,
             base_path,
+            client_limiter: ClientLimiter::new(config.limits.rate, clock.clone()),
+            limits: config.limits,
+            certificate,
             metrics: metrics.clone(),
         });
+        let proxies = TrustedProxies::new(config.server.trusted_proxies, config.server.forwarded_header);
         let router = http::router(app.clone());
+        let certificate = app.certificate.as_ref();
+        let server = Server::new(listener, router, &app.limits, proxies, certificate, metrics.clone());
         tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %app.keyring.signing_kid(), "serving");
 
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(http::serve(router, listener, until_stopped(stopped.clone())));
         let jobs = Runner::start(jobs::all(&app), &stopped, &metrics, &clock);
-        Ok(RunningIssuer { address, app, store, ledger, stop, server, jobs })
+        let server = tokio::spawn(server.run(stopped.clone()));
+        let (metrics_address, metrics_server) = match metrics_listener {
+            None => (None, None),
+            Some(listener) => {
+                let address = listener.local_addr().context("the metrics listener has no address")?;
+                let router = http::metrics_router(metrics.clone());
+                // Its connections are counted apart from the public's.
+                let apart = Arc::default();
+                let server = Server::new(listener, router, &app.limits, TrustedProxies::default(), None, apart);
+                (Some(address), Some(AbortOnDropHandle(tokio::spawn(server.run(stopped)))))
+            }
+        };
+        Ok(RunningIssuer {
+            address,
+            metrics_address,
+            app,
+            ledger,
+            stop,
+            server,
+            _metrics_server: metrics_server,
+            jobs,
+            grace: config.server.shutdown_grace,
+        })
     }
 }
 
@@ -173,24 +246,33 @@ impl RunningIssuer {
         self.app.republish().await
     }
 
-    /// Stops accepting, lets running requests end for [`SHUTDOWN_GRACE`], closes the store.
-    pub async fn shutdown(self) -> anyhow::Result<()> {
-        self.shutdown_within(SHUTDOWN_GRACE).await
+    /// The address of `GET /metrics`, where there is one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
-    /// [`RunningIssuer::shutdown`] with another patience. Connections that are still open then are left to their end: an
-    /// idle one would otherwise keep the issuer alive.
+    /// Reads the TLS certificate again, as SIGHUP does. Whether a new one is served; what can't be used changes nothing.
+    pub fn reload_certificate(&self) -> anyhow::Result<bool> {
+        Ok(self.app.reload_certificate()? == Reload::Loaded)
+    }
+
+    /// Stops accepting, lets running requests end for `server.shutdown_grace`, closes the store.
+    pub async fn shutdown(self) -> anyhow::Result<()> {
+        let grace = self.grace;
+        self.shutdown_within(grace).await
+    }
+
+    /// [`RunningIssuer::shutdown`] with another patience. Connections that are still open then are cut off: one that does not
+    /// end would otherwise keep the issuer alive.
     pub async fn shutdown_within(mut self, grace: Duration) -> anyhow::Result<()> {
         // Nobody listens any more only when the tasks have ended already.
         let _ = self.stop.send(true);
-        if tokio::time::timeout(grace, self.jobs.ended()).await.is_err() {
-            tracing::warn!("a job still runs; breaking it off");
-        }
-        let served = if let Ok(served) = tokio::time::timeout(grace, &mut self.server).await {
-            served.context("the server failed")?
+        let ended = async { tokio::join!(&mut self.server, self.jobs.ended()).0 };
+        let served = if let Ok(served) = tokio::time::timeout(grace, ended).await {
+            served.context("the server failed")
         } else {
             self.server.abort();
-            tracing::warn!(grace_s = grace.as_secs(), "connections are still open; ending without them");
+            tracing::warn!(grace_s = grace.as_secs(), "connections or jobs are still busy; ending without them");
             Ok(())
         };
         // What waits for its row still gets it; a token without one does not leave.
@@ -198,19 +280,28 @@ impl RunningIssuer {
             tracing::warn!("the audit log's writer is still busy; ending without it");
         }
         // A request that still runs may hold a connection of the store; what it committed is durable without the close.
-        if tokio::time::timeout(STORE_CLOSE_GRACE, self.store.close()).await.is_err() {
+        if tokio::time::timeout(STORE_CLOSE_GRACE, self.app.store.close()).await.is_err() {
             tracing::warn!("the store is still in use; ending without closing it");
         }
-        served.context("serving failed")
+        served
     }
 
     /// Returns when the server ends by itself, which it does on failure only.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
         match (&mut self.server).await {
-            Ok(Ok(())) => anyhow::anyhow!("the server ended by itself"),
-            Ok(Err(error)) => anyhow::Error::new(error).context("serving failed"),
+            Ok(()) => anyhow::anyhow!("the server ended by itself"),
             Err(error) => anyhow::Error::new(error).context("the server failed"),
         }
+    }
+}
+
+/// A task that ends with whoever holds this.
+#[derive(Debug)]
+struct AbortOnDropHandle(JoinHandle<()>);
+
+impl Drop for AbortOnDropHandle {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -276,9 +367,4 @@ async fn record(store: &Store, keyring: &Keyring) -> Result<(), StoreError> {
 fn install_crypto() {
     // An error means that it is installed already.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-}
-
-async fn until_stopped(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone: the issuer was dropped.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -18,7 +18,8 @@ pub(super) struct Arguments {
     new_key: bool,
 }
 
-/// Serves in the foreground. The first SIGINT or SIGTERM lets running requests end; a second one ends at once.
+/// Serves in the foreground. The first SIGINT or SIGTERM lets running requests end; a second one ends at once. SIGHUP reads
+/// the TLS certificate again.
 pub(super) async fn run(arguments: &Arguments, context: Context<'_>) -> anyhow::Result<()> {
     let listen = context.config.server.listen;
     let listener = TcpListener::bind(listen)
@@ -27,14 +28,46 @@ pub(super) async fn run(arguments: &Arguments, context: Context<'_>) -> anyhow::
     let mut stop = stop_signals()?;
     let lost_keys = if arguments.new_key { LostKeys::GiveUp } else { LostKeys::Refuse };
     let mut issuer = Issuer::start_with(context.config, Arc::new(SystemClock), listener, lost_keys).await?;
-    tokio::select! {
-        error = issuer.failed() => return Err(error),
-        _ = stop.recv() => tracing::info!("stopping; running requests may end"),
+    let mut hangup = hangup_signals()?;
+    loop {
+        tokio::select! {
+            error = issuer.failed() => return Err(error),
+            () = hangup.next() => {
+                // A fault is in the log already; the old certificate stays.
+                let _ = issuer.reload_certificate();
+            }
+            _ = stop.recv() => break,
+        }
     }
+    tracing::info!("stopping; running requests may end");
     tokio::select! {
         done = issuer.shutdown() => done,
         _ = stop.recv() => anyhow::bail!("stopped hard by a second signal"),
     }
+}
+
+/// SIGHUP, where there are signals.
+struct Hangups {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+fn hangup_signals() -> anyhow::Result<Hangups> {
+    Ok(Hangups {
+        #[cfg(unix)]
+        signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+            .context("can't listen for SIGHUP")?,
+    })
 }
 
 /// One message per SIGINT or SIGTERM.

@@ -8,20 +8,26 @@ mod environment;
 mod federation;
 mod issuer_path;
 mod keys;
+mod limits;
 mod log;
+mod metrics;
 mod raw;
 mod server;
 mod store;
+mod telemetry;
 
 use driftwise_contract::IssuerUrl;
 
 pub use federation::Federation;
 pub(crate) use issuer_path::base_path;
 pub use keys::{KeyBackend, KeyStoreKind, Keys};
+pub use limits::{Limits, RateLimit};
 pub use log::{Log, LogFormat};
+pub use metrics::Metrics;
 pub use raw::ConfigError;
-pub use server::Server;
+pub use server::{ForwardedHeader, Server, TlsFiles};
 pub use store::Store;
+pub use telemetry::Telemetry;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "driftwise-issuer.toml";
@@ -31,6 +37,8 @@ pub const DEFAULT_FILE: &str = "driftwise-issuer.toml";
 pub struct Config {
     /// `[server]`
     pub server: Server,
+    /// `[limits]`
+    pub limits: Limits,
     /// `[store]`
     pub store: Store,
     /// `[keys]`
@@ -39,6 +47,10 @@ pub struct Config {
     pub federation: Federation,
     /// `[log]`
     pub log: Log,
+    /// `[metrics]`
+    pub metrics: Metrics,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// What the operator should know although it stops nothing: to be logged once the log is there.
     pub warnings: Vec<String>,
 }
@@ -48,10 +60,13 @@ impl Config {
     pub fn new(issuer_url: IssuerUrl) -> Self {
         Self {
             server: Server::new(issuer_url),
+            limits: Limits::default(),
             store: Store::default(),
             keys: Keys::default(),
             federation: Federation::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
+            telemetry: Telemetry::default(),
             warnings: Vec::new(),
         }
     }

@@ -4,13 +4,16 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use driftwise_contract::IssuerUrl;
 use figment::Figment;
 use figment::providers::{Format as _, Toml};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::{Config, DEFAULT_FILE, base_path, environment, federation, keys, log, server, store};
+use super::{
+    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, server, store, telemetry,
+};
 
 /// What is wrong with the configuration: every fault that was found, one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +46,13 @@ impl std::error::Error for ConfigError {}
 #[serde(default, deny_unknown_fields)]
 struct RawConfig {
     server: server::Raw,
+    limits: limits::Raw,
     store: store::Raw,
     keys: keys::Raw,
     federation: federation::Raw,
     log: log::Raw,
+    metrics: metrics::Raw,
+    telemetry: telemetry::Raw,
 }
 
 impl Config {
@@ -134,6 +140,45 @@ fn describe(error: &figment::Error) -> String {
     format!("{place}{cause}{}", source.unwrap_or_default())
 }
 
+/// A number as the file writes it (`64`) or the environment (`"64"`): its text, for [`Faults::parse`].
+pub(super) struct Plain(String);
+
+impl Plain {
+    pub(super) fn text(plain: Option<Self>) -> Option<String> {
+        plain.map(|plain| plain.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Plain;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Plain, E> {
+                Ok(Plain(value.to_string()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Plain, E> {
+                Ok(Plain(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Plain, E> {
+                Ok(Plain(value.to_string()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Plain, E> {
+                Ok(Plain(value.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
 /// The faults found so far.
 pub(super) struct Faults(Vec<String>);
 
@@ -145,6 +190,13 @@ impl Faults {
             Some(Err(error)) => self.add(key, &error),
             None => {}
         }
+    }
+
+    /// The same for a duration, as humantime writes it: `90s`, `48h`, `30d`.
+    pub(super) fn duration(&mut self, key: &str, text: Option<String>, slot: &mut Duration) {
+        let mut duration = humantime::Duration::from(*slot);
+        self.parse(key, text, &mut duration);
+        *slot = *duration;
     }
 
     /// Notes what is wrong with a key.
@@ -179,6 +231,9 @@ impl RawConfig {
         self.keys.parse(&mut config.keys, &mut faults);
         self.federation.parse(&mut config.federation, &mut faults);
         self.log.parse(&mut config.log, &mut faults);
+        self.limits.parse(&mut config.limits, &mut faults);
+        self.metrics.parse(&mut config.metrics, config.server.listen, &mut faults);
+        self.telemetry.parse(&mut config.telemetry, &mut faults);
         if faults.0.is_empty() { Ok(config) } else { Err(ConfigError { faults: faults.0 }) }
     }
 }
@@ -191,35 +246,36 @@ mod tests {
 
     const EXAMPLE: &str = include_str!("../../driftwise-issuer.example.toml");
 
+    /// What an unknown key is told that it could have been.
+    fn known_keys(section: Option<&str>) -> Vec<String> {
+        let header = section.map(|section| format!("[{section}]\n")).unwrap_or_default();
+        let error = Config::from_toml(&format!("{header}no_such_key = 1\n")).unwrap_err().to_string();
+        let (_, known) = error.split_once("known are ").unwrap();
+        let known = known.split(" (in").next().unwrap();
+        known.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
+    }
+
     #[test]
-    fn the_example_file_parses_and_lists_every_key() {
-        // The example comments out what has no sensible example value beside another.
-        let uncommented = EXAMPLE.replace("\n# master_key_file =", "\nmaster_key_file =");
-        let config = Config::from_toml(&uncommented).unwrap();
-        assert_eq!(config.server.issuer_url.as_str(), "https://id.example.com");
-        for key in [
-            "listen",
-            "issuer_url",
-            "path",
-            "algorithm",
-            "backend",
-            "store",
-            "directory",
-            "master_key_file",
-            "master_key",
-            "master_key_command",
-            "previous_master_key_file",
-            "previous_master_key_command",
-            "region",
-            "endpoint_url",
-            "schedule_deletion",
-            "audience",
-            "roles_authorized_by_idp",
-            "filter",
-            "format",
-        ] {
-            let stands = EXAMPLE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")));
-            assert!(stands, "{key} is not in the example");
+    fn the_example_file_lists_every_key_in_its_section() {
+        let mut stands = std::collections::HashSet::new();
+        let mut section = String::new();
+        for line in EXAMPLE.lines().map(|line| line.trim_start_matches("# ")) {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                name.clone_into(&mut section);
+                stands.insert(section.clone());
+            } else if let Some((key, _)) = line.split_once(" =") {
+                stands.insert(format!("{section}.{key}"));
+            }
+        }
+        let mut sections = known_keys(None);
+        while let Some(section) = sections.pop() {
+            for key in known_keys(Some(&section)).into_iter().map(|key| format!("{section}.{key}")) {
+                assert!(stands.contains(&key), "{key} is not in the example");
+                // A table of its own, such as [keys.kms].
+                if EXAMPLE.lines().any(|line| line.trim_start_matches("# ") == format!("[{key}]")) {
+                    sections.push(key);
+                }
+            }
         }
     }
 
@@ -255,6 +311,47 @@ mod tests {
         assert!(Config::from_toml("").unwrap_err().to_string().contains("server.issuer_url: missing"));
         let error = Config::from_toml("[server]\nissuer = \"https://id.example.com\"\n").unwrap_err().to_string();
         assert!(error.contains("unknown key \"issuer\"") && error.contains("issuer_url"), "{error}");
+    }
+
+    #[test]
+    fn numbers_and_durations_are_read_and_checked_against_each_other() {
+        let read = |text: &str| {
+            Config::from_toml(&format!("[server]\nissuer_url = \"https://id.example.com\"\n{text}"))
+                .map_err(|error| error.to_string())
+        };
+        let config =
+            read("[limits]\nconnections = 7\nburst = \"9\"\nrequest_timeout = \"1m\"\nidle_timeout = \"2m\"").unwrap();
+        assert_eq!((config.limits.connections, config.limits.rate.burst), (7, 9));
+        assert_eq!(config.limits.request_timeout, Duration::from_mins(1));
+        for (text, fault) in [
+            ("[limits]\nconnections = 0", "limits.connections: 0 would let nobody in"),
+            ("[limits]\nconnections = -1", "limits.connections: invalid digit"),
+            ("[limits]\nidle_timeout = \"5s\"", "limits.idle_timeout: must be longer than limits.request_timeout"),
+            ("[limits]\nheader_bytes = 100", "limits.header_bytes: the least is 8192"),
+            ("[limits]\nheader_timeout = \"soon\"", "limits.header_timeout:"),
+            ("[metrics]\nlisten = \"127.0.0.1:8080\"", "metrics.listen: must differ"),
+            ("[telemetry]\ntrace_ratio = 2", "telemetry.trace_ratio: must lie"),
+            ("[telemetry]\notlp_endpoint = \"grpc://x\"", "telemetry.otlp_endpoint: must be http"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(fault), "{text}: {error}");
+        }
+        let server = |text: &str| {
+            Config::from_toml(&format!("[server]\nissuer_url = \"https://id.example.com\"\n{text}"))
+                .map_err(|error| error.to_string())
+        };
+        let config =
+            server("trusted_proxies = [\"10.0.0.0/8\", \"2001:db8::1\"]\nforwarded_header = \"Forwarded\"").unwrap();
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+        for (text, fault) in [
+            ("trusted_proxies = [\"0.0.0.0/0\"]", "would let every client forge"),
+            ("trusted_proxies = [\"proxy\"]", "neither an address nor a network"),
+            ("tls_key = \"k.pem\"", "server.tls_certificate: missing beside"),
+            ("forwarded_header = \"x-real-ip\"", "neither x-forwarded-for nor forwarded"),
+        ] {
+            let error = server(text).unwrap_err();
+            assert!(error.contains(fault), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
@@ -18,9 +17,6 @@ use super::routes::ROUTES;
 use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How long a request may take. Nothing here takes a second; the store may wait for another writer.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Neither query nor headers: they may hold secrets.
 pub(super) fn span<B>(request: &Request<B>) -> tracing::Span {

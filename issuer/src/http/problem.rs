@@ -1,9 +1,11 @@
 //! The one place where a domain error becomes a status: RFC 9457 problems for every endpoint but the token endpoint.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use driftwise_contract::wire;
 
@@ -20,11 +22,12 @@ pub(super) struct Problem {
     detail: Option<String>,
     /// RFC 6750, section 3: what a bearer token was refused for.
     challenge: Option<&'static str>,
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None, challenge: None }
+        Self { status, code, title, detail: None, challenge: None, retry_after_s: None }
     }
 
     fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -62,13 +65,22 @@ impl Problem {
             .detail("Its keys are being made, or can't be opened. Try again later; the operator's log says more.")
     }
 
+    /// RFC 6585, section 4. The wait is told in whole seconds, rounded up.
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "This client asks too often")
+            .detail("Ask again after as many seconds as the Retry-After header says.");
+        problem.retry_after_s = Some(wait_s.max(1));
+        problem
+    }
+
     pub(super) fn request_invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "request_invalid", "The request is not understood").detail(detail)
     }
 
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "The request is too large")
-            .detail("A body has at most 64 KiB.")
+            .detail("Its body is larger than this issuer takes: 64 KiB, unless configured otherwise.")
     }
 
     /// No credentials at all (RFC 6750, section 3.1: then the challenge names no error).
@@ -94,6 +106,9 @@ impl Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = self.challenge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -13,11 +13,8 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::Problem;
-use super::{api, frame, public_documents, web};
+use super::{api, frame, public_documents, rate_limit, web};
 use crate::app::App;
-
-/// A form with an assertion takes about 2 KiB.
-const BODY_SIZE_MAX_BYTES: usize = 64 * 1024;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,18 +74,25 @@ impl Route {
 }
 
 /// Every route but the public documents.
-fn table() -> Router<Arc<App>> {
+fn table(app: &Arc<App>) -> Router<Arc<App>> {
     let routes = ROUTES.iter().filter(|route| !public_documents::contains(route.path));
-    routes.fold(Router::new(), |router, route| router.route(route.path, route.handler()))
+    routes.fold(Router::new(), |router, route| {
+        let handler = match route.caller {
+            // What is public is never refused: it is cheap.
+            Caller::Anyone => route.handler(),
+            _ => route.handler().layer(axum::middleware::from_fn_with_state(app.clone(), rate_limit::enforce)),
+        };
+        router.route(route.path, handler)
+    })
 }
 
 /// The routes at the root, and below the issuer URL's path where it has one: a proxy may pass the path on or take it away.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let mut router = table();
+    let mut router = table(&app);
     let base_path = app.base_path();
     if !base_path.is_empty() {
         // The table's `/` becomes the path alone; with a slash it is the same page, which the pages link to.
-        router = router.nest(base_path, table()).route(&format!("{base_path}/"), get(web::index));
+        router = router.nest(base_path, table(&app)).route(&format!("{base_path}/"), get(web::index));
     }
     let router = router
         .fallback(|| async { Problem::not_found() })
@@ -98,10 +102,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 /// What surrounds every route but the public documents, outermost last.
 fn surround(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    let limits = app.limits();
     router
-        .layer(DefaultBodyLimit::max(BODY_SIZE_MAX_BYTES))
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(CatchPanicLayer::custom(frame::after_panic))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, frame::REQUEST_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
         .layer(axum::middleware::from_fn_with_state(app.clone(), frame::finish))
         .layer(TraceLayer::new_for_http().make_span_with(frame::span))
         .layer(PropagateRequestIdLayer::x_request_id())

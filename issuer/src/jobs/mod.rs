@@ -4,6 +4,7 @@
 //! the same result. The runner spreads passes by jitter, waits longer after each failure (capped), logs a failure once and counts
 //! every pass. A job may also be woken early. To add one: a file here with `job(app)`, and a row in [`all`].
 
+mod certificate;
 mod documents;
 mod runner;
 mod sweep;
@@ -16,5 +17,5 @@ use crate::app::App;
 
 /// Every job of a running issuer.
 pub(crate) fn all(app: &Arc<App>) -> Vec<Job> {
-    vec![documents::job(app.clone()), sweep::job(app.clone())]
+    vec![documents::job(app.clone()), sweep::job(app.clone()), certificate::job(app.clone())]
 }

@@ -87,12 +87,19 @@ impl TestIssuer {
 
     /// An issuer whose URL has that path.
     pub(crate) async fn start_below(path: &str) -> Self {
+        Self::start_changed(path, |_| {}).await
+    }
+
+    /// An issuer whose configuration a test changes. There is no rate limit unless it sets one.
+    pub(crate) async fn start_changed(path: &str, change: impl FnOnce(&mut Config)) -> Self {
         let directory = TempDir::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{path}", listener.local_addr().unwrap());
         let mut config = Config::new(url.parse().unwrap());
         config.store.path = directory.path().join("issuer.db");
         config.keys.directory = directory.path().join("keys");
+        config.limits.rate.requests_per_second = 0;
+        change(&mut config);
         copy_keys(&config.keys.directory);
         let store = Store::open(&config.store.path).await.unwrap();
         let clock = TestClock::at(NOW_S);
