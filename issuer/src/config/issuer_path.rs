@@ -48,7 +48,8 @@ mod tests {
             assert!(base_path_of(path).unwrap_err().contains("letters, digits"), "{path}");
         }
         for route in crate::http::ROUTES.iter().filter(|route| route.path != "/") {
-            assert!(base_path_of(route.path).unwrap_err().contains("itself serves"), "{}", route.path);
+            let path = route.path.replace(['{', '}'], "");
+            assert!(base_path_of(&path).unwrap_err().contains("itself serves"), "{path}");
         }
         assert!(base_path_of("/api").is_err() && base_path_of("/oauth2").is_err());
     }
