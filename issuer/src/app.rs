@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,16 +15,18 @@ use tokio::task::JoinHandle;
 use crate::audit::Ledger;
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, Limits};
-use crate::federation::{Publications, Settings};
+use crate::federation::{OrgIssuers, Publications, Settings};
 use crate::http;
 use crate::http::client_address::TrustedProxies;
 use crate::http::rate_limit::ClientLimiter;
 use crate::http::server::Server;
 use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::jobs::{self, Runner};
-use crate::keyring::{KeyDirectory, Keyring, KeyringError};
-use crate::store::{Store, StoreError, orgs, signing_keys};
+use crate::keyring::{KeySetId, Keyring};
+use crate::store::{Store, orgs};
 use crate::telemetry::metrics::Metrics;
+
+pub use crate::keyring::LostKeys;
 
 /// How long the store may take to close. Folding the write-ahead log in takes milliseconds.
 const STORE_CLOSE_GRACE: Duration = Duration::from_secs(2);
@@ -38,6 +40,7 @@ pub(crate) struct App {
     keyring: Keyring,
     settings: Settings,
     publications: ArcSwap<Publications>,
+    publishing: Mutex<()>,
     base_path: String,
     limits: Limits,
     client_limiter: Option<ClientLimiter>,
@@ -109,6 +112,13 @@ impl App {
     /// Publishes the keys as they are now and the orgs' issuers as the store has them, where they changed.
     pub(crate) async fn republish(&self) -> Result<(), crate::Error> {
         let issuers = orgs::issuers(&mut *self.store.connection().await?).await?;
+        self.publish(issuers)
+    }
+
+    /// Publishes the newest keys, and the issuers of these orgs.
+    fn publish(&self, issuers: OrgIssuers) -> Result<(), crate::Error> {
+        let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock: older keys never take the place of newer ones.
         let keys = self.keyring.snapshot();
         if !self.publications().is_of(&keys, &issuers) {
             self.publications.store(Arc::new(Publications::new(&self.settings, keys, issuers)?));
@@ -120,16 +130,6 @@ impl App {
     pub(crate) fn base_path(&self) -> &str {
         &self.base_path
     }
-}
-
-/// What a start does when the store knows of signing keys and the key directory holds none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LostKeys {
-    /// Refuse to start: most likely a volume is not mounted.
-    #[default]
-    Refuse,
-    /// Make a new key. Tokens signed by the old ones stop verifying. Refused while the directory does hold keys.
-    GiveUp,
 }
 
 /// The issuer, not yet running.
@@ -169,12 +169,13 @@ impl Issuer {
         let address = listener.local_addr().context("the listener has no address")?;
         let base_path = crate::config::base_path(&config.server.issuer_url).map_err(anyhow::Error::msg)?;
         let store = open_store(&config.store.path).await?;
-        let keyring = open_keys(&config.keys, &store, &clock, lost_keys).await?;
+        let keyring = open_keys(&config, &store, &clock, lost_keys).await?;
         let ledger = Ledger::start(&store, clock.clone()).await.map_err(crate::Error::from)?;
         let settings = config.settings();
         let issuers = orgs::issuers(&mut *store.connection().await.map_err(crate::Error::from)?)
             .await
             .map_err(crate::Error::from)?;
+        let signing_kid = keyring.snapshot().signer(KeySetId::Shared).map_err(crate::Error::from)?.kid().clone();
         let publications = ArcSwap::from_pointee(Publications::new(&settings, keyring.snapshot(), issuers)?);
         let metrics_listener =
             match config.metrics.listen {
@@ -195,17 +196,23 @@ impl Issuer {
             keyring,
             settings,
             publications,
+            publishing: Mutex::new(()),
             base_path,
             client_limiter: ClientLimiter::new(config.limits.rate, clock.clone()),
             limits: config.limits,
             certificate,
             metrics: metrics.clone(),
         });
+        let published = Arc::downgrade(&app);
+        app.keyring.publish_with(Box::new(move || match published.upgrade() {
+            Some(app) => app.publish(app.publications().issuers().clone()).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }));
         let proxies = TrustedProxies::new(config.server.trusted_proxies, config.server.forwarded_header);
         let router = http::router(app.clone());
         let certificate = app.certificate.as_ref();
         let server = Server::new(listener, router, &app.limits, proxies, certificate, metrics.clone());
-        tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %app.keyring.signing_kid(), "serving");
+        tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %signing_kid, "serving");
 
         let (stop, stopped) = watch::channel(false);
         let jobs = Runner::start(jobs::all(&app), &stopped, &metrics, &clock);
@@ -243,6 +250,7 @@ impl RunningIssuer {
 
     /// Takes up at once what another process changed in the store, which otherwise takes a few seconds.
     pub async fn refresh(&self) -> Result<(), crate::Error> {
+        self.app.keyring.refresh().await?;
         self.app.republish().await
     }
 
@@ -275,6 +283,12 @@ impl RunningIssuer {
             tracing::warn!(grace_s = grace.as_secs(), "connections or jobs are still busy; ending without them");
             Ok(())
         };
+        // The others need not wait for this issuer any more.
+        match tokio::time::timeout(STORE_CLOSE_GRACE, self.app.keyring.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %error, "can't tell the other issuers of the stop"),
+            Err(_) => tracing::warn!("can't tell the other issuers of the stop in time"),
+        }
         // What waits for its row still gets it; a token without one does not leave.
         if tokio::time::timeout(STORE_CLOSE_GRACE, self.ledger.shutdown()).await.is_err() {
             tracing::warn!("the audit log's writer is still busy; ending without it");
@@ -315,52 +329,14 @@ async fn open_store(path: &Path) -> Result<Store, crate::Error> {
     Ok(store)
 }
 
-/// Opens or makes the keys, and notes in the store which they are.
+/// Opens or makes the keys.
 async fn open_keys(
-    keys: &crate::config::Keys,
+    config: &Config,
     store: &Store,
     clock: &Arc<dyn Clock>,
     lost_keys: LostKeys,
-) -> anyhow::Result<Keyring> {
-    let known = signing_keys::list(&mut *store.connection().await.map_err(crate::Error::from)?)
-        .await
-        .map_err(crate::Error::from)?;
-    let (directory, source, clock) = (KeyDirectory::new(&keys.directory), keys.master_key.clone(), clock.clone());
-    let keyring = tokio::task::spawn_blocking(move || {
-        let found = Keyring::open(&directory, &source)?;
-        match (found, lost_keys) {
-            (Some(_), LostKeys::GiveUp) => Err(KeyringError::KeysPresent { directory: directory.path().to_owned() }),
-            (Some(keyring), LostKeys::Refuse) => Ok(keyring),
-            (None, LostKeys::Refuse) if !known.is_empty() => Err(KeyringError::KeysGone {
-                directory: std::path::absolute(directory.path()).unwrap_or_else(|_| directory.path().to_owned()),
-                count: if known.len() == 1 { "1 was".into() } else { format!("{} were", known.len()) },
-            }),
-            (None, _) => {
-                let keyring = Keyring::open_or_create(&directory, &source, &*clock)?;
-                if !known.is_empty() {
-                    tracing::warn!(
-                        key.kid = %keyring.signing_kid(),
-                        "the old signing keys were given up: tokens signed by them stop verifying, and new ones are taken \
-                         once AWS has read the new key set"
-                    );
-                }
-                Ok(keyring)
-            }
-        }
-    })
-    .await
-    .context("opening the keys was interrupted")?
-    .map_err(crate::Error::from)?;
-    record(store, &keyring).await.map_err(crate::Error::from)?;
-    Ok(keyring)
-}
-
-async fn record(store: &Store, keyring: &Keyring) -> Result<(), StoreError> {
-    let mut tx = store.begin().await?;
-    for key in keyring.keys() {
-        signing_keys::record(&mut tx, key.kid(), key.created_at_s().saturating_mul(1000)).await?;
-    }
-    tx.commit().await
+) -> Result<Keyring, crate::Error> {
+    Ok(Keyring::open(config.catalogue(store, clock.clone()), lost_keys).await?)
 }
 
 /// jsonwebtoken has no default where several back ends are linked; ours is aws-lc.

@@ -1,17 +1,20 @@
 //! `driftwise-issuer keys …`
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 use driftwise_contract::Kid;
 use serde::Serialize;
 
 use super::Context;
 use crate::Error;
-use crate::clock::rfc3339;
-use crate::keyring::{KeyDirectory, Keyring};
+use crate::clock::{SystemClock, rfc3339};
+use crate::keyring::KeySetId;
+use crate::keyring::rotation::{KeyRecord, KeyState};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the signing keys; needs the master key
+    /// List the signing keys that are published
     List,
 }
 
@@ -19,26 +22,34 @@ pub(super) enum Command {
 struct KeyView {
     kid: Kid,
     alg: &'static str,
+    key_set: String,
     state: &'static str,
     created_at: String,
 }
 
-pub(super) fn run(command: &Command, mut context: Context<'_>) -> anyhow::Result<()> {
+pub(super) async fn run(command: &Command, mut context: Context<'_>) -> anyhow::Result<()> {
     let Command::List = command;
-    let directory = KeyDirectory::new(&context.config.keys.directory);
-    let keyring = Keyring::open(&directory, &context.config.keys.master_key).map_err(Error::from)?;
-    let views: Vec<KeyView> = keyring
-        .iter()
-        .flat_map(Keyring::keys)
-        .enumerate()
-        .map(|(place, key)| KeyView {
-            kid: key.kid().clone(),
-            alg: "RS256",
-            state: if place == 0 { "signing" } else { "published" },
-            created_at: rfc3339(key.created_at_s()),
-        })
-        .collect();
-    context.output.rows(&["KEY", "ALG", "STATE", "CREATED"], &views, |key| {
-        vec![key.kid.to_string(), key.alg.into(), key.state.into(), key.created_at.clone()]
+    let store = context.store().await?;
+    let catalogue = context.config.catalogue(&store, Arc::new(SystemClock));
+    let records = catalogue.records().await.map_err(Error::from)?;
+    let published = records.iter().filter(|key| key.state != KeyState::Removed);
+    let views: Vec<KeyView> = published.map(KeyView::of).collect();
+    context.output.rows(&["KEY", "SET", "ALG", "STATE", "CREATED"], &views, |key| {
+        vec![key.kid.to_string(), key.key_set.clone(), key.alg.into(), key.state.into(), key.created_at.clone()]
     })
+}
+
+impl KeyView {
+    fn of(key: &KeyRecord) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            alg: key.algorithm.as_str(),
+            key_set: match key.set {
+                KeySetId::Shared => "shared".into(),
+                KeySetId::Org(org) => org.to_string(),
+            },
+            state: key.state.as_str(),
+            created_at: rfc3339(key.created_at_ms.div_euclid(1000)),
+        }
+    }
 }

@@ -127,7 +127,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::Account(command) => account::run(command, context).await,
             Command::Agent(command) => agent::run(command, context).await,
             Command::Setup(command) => setup::run(command, context).await,
-            Command::Keys(command) => keys::run(&command, context),
+            Command::Keys(command) => keys::run(&command, context).await,
         }
     })
 }

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::raw::Faults;
+use crate::keyring::rotation::RotationSettings;
 use crate::keyring::{KeyAlgorithm, KmsSettings, MasterKeyCommand, MasterKeySource};
 
 /// `[keys]`: where signing keys lie, what makes them, and what opens them.
@@ -29,6 +30,8 @@ pub struct Keys {
     pub previous_master_key: Option<MasterKeySource>,
     /// `[keys.kms]`
     pub kms: KmsSettings,
+    /// `rotation_period`, `publish_ahead`, `keep_after`: when keys follow each other. Defaults `30d`, `48h`, `48h`.
+    pub rotation: RotationSettings,
 }
 
 /// What makes keys and signs with them.
@@ -61,6 +64,7 @@ impl Default for Keys {
             master_key: MasterKeySource::KeyDirectory,
             previous_master_key: None,
             kms: KmsSettings::default(),
+            rotation: RotationSettings::default(),
         }
     }
 }

@@ -16,7 +16,12 @@ mod server;
 mod store;
 mod telemetry;
 
+use std::sync::Arc;
+
 use driftwise_contract::IssuerUrl;
+
+use crate::clock::Clock;
+use crate::keyring::{Catalogue, KeyVault};
 
 pub use federation::Federation;
 pub(crate) use issuer_path::base_path;
@@ -69,6 +74,12 @@ impl Config {
             telemetry: Telemetry::default(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The signing keys as configured.
+    pub fn catalogue(&self, store: &crate::store::Store, clock: Arc<dyn Clock>) -> Catalogue {
+        let vault = KeyVault::new(&self.keys, &self.server.issuer_url, store);
+        Catalogue::new(store.clone(), vault, clock, self.keys.algorithm, self.keys.rotation.clone())
     }
 
     /// What tokens and documents of the shared issuer are made with.

@@ -6,6 +6,7 @@
 
 mod certificate;
 mod documents;
+mod rotate;
 mod runner;
 mod sweep;
 
@@ -17,5 +18,11 @@ use crate::app::App;
 
 /// Every job of a running issuer.
 pub(crate) fn all(app: &Arc<App>) -> Vec<Job> {
-    vec![documents::job(app.clone()), sweep::job(app.clone()), certificate::job(app.clone())]
+    vec![
+        documents::job(app.clone()),
+        rotate::refresh(app.clone()),
+        rotate::rotate(app.clone()),
+        sweep::job(app.clone()),
+        certificate::job(app.clone()),
+    ]
 }

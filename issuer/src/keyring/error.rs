@@ -3,7 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use driftwise_contract::Kid;
+
 use super::KeySetId;
+use super::rotation::{KeyState, MAX_PUBLISHED};
 use crate::store::StoreError;
 
 /// A fault of keys or of the files that they lie in. Never holds key material.
@@ -46,20 +49,20 @@ pub enum KeyringError {
     },
     /// There is no signing key, but this store's tokens were signed by some.
     #[error(
-        "{} holds no signing key, but {count} made for this store before: is the volume not mounted, were the keys moved, \
-         or does keys.directory name another place?", directory.display()
+        "{place} holds no signing key, but {count} made for this store before: is the volume not mounted, were the keys moved, \
+         or does keys.directory name another place?"
     )]
     KeysGone {
-        /// The key directory, absolute.
-        directory: PathBuf,
+        /// Where the keys should lie; a directory is absolute.
+        place: String,
         /// How many keys the store knows of, with verb: `1 was`.
         count: String,
     },
     /// Old keys were to be given up, but they are there.
-    #[error("{} holds signing keys, so there is none to give up", directory.display())]
+    #[error("{place} holds signing keys, so there is none to give up")]
     KeysPresent {
-        /// The key directory.
-        directory: PathBuf,
+        /// Where they lie.
+        place: String,
     },
     /// The master key is not 32 bytes in a known spelling.
     #[error("the master key of {origin} is not 32 bytes: {cause}")]
@@ -143,9 +146,60 @@ pub enum KeyringError {
     /// Work with keys ended before it was done.
     #[error("the work with keys was interrupted: {0}")]
     Interrupted(String),
+    /// A key must not sign now.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// A key that the store knows of is not in the key store.
+    #[error("the {state} signing key {kid} is not in {place}, where the others are")]
+    KeyMissing {
+        /// The key.
+        kid: Kid,
+        /// Its state.
+        state: KeyState,
+        /// Where the keys lie.
+        place: String,
+    },
+    /// No key of that kid, or it is removed.
+    #[error("there is no signing key {0}")]
+    KidUnknown(Kid),
+    /// The set has as many keys as it may have.
+    #[error("the key set {set} publishes {MAX_PUBLISHED} keys already, which is the most that it may")]
+    Full {
+        /// The set.
+        set: KeySetId,
+    },
+    /// What was planned can't be done any more: another process changed the keys.
+    #[error("the keys of the set {set} were changed by another process at the same time")]
+    Changed {
+        /// The set.
+        set: KeySetId,
+    },
+    /// Running issuers do not publish a key yet.
+    #[error("{count} of the running issuers do not publish the key {kid} yet")]
+    Unpublished {
+        /// The key.
+        kid: Kid,
+        /// How many.
+        count: usize,
+    },
     /// The operating system gave no randomness.
     #[error("the operating system gave no random bytes")]
     Randomness,
+}
+
+/// Why this issuer must not sign now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// The shared set has no active key.
+    #[error("there is no active signing key")]
+    NoActiveKey,
+    /// The last refresh is too long ago: another issuer may have removed the key since.
+    #[error("the signing keys were not refreshed for too long")]
+    Stale,
+    /// A key of the catalogue can't be opened or published here.
+    #[error("the newest version of the signing keys can't be published here: {0}")]
+    Unpublishable(String),
 }
 
 /// Why a sealed key can't be opened.
@@ -213,7 +267,29 @@ impl KeyringError {
             Self::MasterKeyCommand { .. } => {
                 "Run it by hand as the issuer's user: it must print 32 bytes as base64 or 64 hexadecimal digits within 30 s.".into()
             }
-            Self::Generation(_) | Self::Certificate { .. } | Self::Store(_) | Self::Interrupted(_) | Self::Sealing(_) | Self::Signing { .. } | Self::NoSigningKey { .. } | Self::Randomness => return None,
+            Self::NotReady(_) => {
+                "The log says why the last refresh failed. Usual causes: the store is not reachable, or a key was restored or \
+                 removed by hand."
+                    .into()
+            }
+            Self::KeyMissing { kid, .. } => format!(
+                "Restore it from backup. To give it up: `driftwise-issuer keys revoke {kid}`; tokens that it signed stop \
+                 verifying."
+            ),
+            Self::KidUnknown(_) => "`driftwise-issuer keys list` shows the keys.".into(),
+            Self::Full { .. } => "Wait until a retired key is removed (`driftwise-issuer keys list` says when), or revoke one \
+                                  that no valid token was signed by: `driftwise-issuer keys revoke KID`."
+                .into(),
+            Self::Changed { .. } => "Look again (`driftwise-issuer keys list`) and repeat what is still to be done.".into(),
+            Self::Unpublished { .. } => "They refresh every few seconds; try again.".into(),
+            Self::Store(_)
+            | Self::Generation(_)
+            | Self::Certificate { .. }
+            | Self::Sealing(_)
+            | Self::Signing { .. }
+            | Self::NoSigningKey { .. }
+            | Self::Interrupted(_)
+            | Self::Randomness => return None,
         })
     }
 }

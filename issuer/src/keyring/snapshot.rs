@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use driftwise_contract::OrgId;
@@ -39,6 +40,14 @@ impl fmt::Display for KeySetId {
             Self::Shared => f.write_str("shared"),
             Self::Org(org) => org.fmt(f),
         }
+    }
+}
+
+impl FromStr for KeySetId {
+    type Err = <OrgId as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "shared" { Ok(Self::Shared) } else { text.parse().map(Self::Org) }
     }
 }
 

@@ -7,6 +7,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "orgs, agents, accounts", include_str!("../../migrations/0001_orgs_agents_accounts.sql")),
     (2, "signing keys, roles in any case", include_str!("../../migrations/0002_signing_keys_roles.sql")),
+    (3, "key states, replicas", include_str!("../../migrations/0003_key_states.sql")),
     (4, "audit log, authority", include_str!("../../migrations/0004_audit_authority.sql")),
     (6, "issuers of orgs", include_str!("../../migrations/0006_org_issuers.sql")),
     (7, "sealed keys", include_str!("../../migrations/0007_sealed_keys.sql")),

@@ -74,8 +74,7 @@ fn an_org_an_account_and_a_code_in_four_commands() {
     let code = program.ok(&["agent", "enrol", "--org", org, "--expires-in", "15m"]);
     assert!(driftwise_issuer::accounts::EnrolmentCode::parse(&code).is_some(), "stdout is the code alone");
     assert_eq!(program.json(&["agent", "list", "--org", org, "--json"]), serde_json::json!([]));
-    let keys = program.json(&["keys", "list", "--json"]);
-    assert_eq!((keys.as_array().unwrap().len(), &keys[0]["state"]), (1, &"signing".into()));
+    assert_eq!(program.json(&["keys", "list", "--json"]), serde_json::json!([]), "the first start places the keys");
 
     let trust = program.json(&["setup", "trust-policy", "--org", org, "--account", "123456789012"]);
     assert_eq!(trust["Statement"][0]["Condition"]["StringEquals"]["aws:RequestTag/dw_org_id"], org);

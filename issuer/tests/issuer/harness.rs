@@ -18,8 +18,8 @@ use driftwise_contract::{AgentId, OrgId};
 use driftwise_issuer::accounts::{AwsAccount, EnrolmentCode, IssuerKeys};
 use driftwise_issuer::app::{Issuer, RunningIssuer};
 use driftwise_issuer::clock::Clock;
-use driftwise_issuer::config::Config;
-use driftwise_issuer::keyring::{KeyDirectory, Keyring, MasterKeySource, thumbprint};
+use driftwise_issuer::config::{Config, Keys};
+use driftwise_issuer::keyring::{KeyAlgorithm, KeyVault, thumbprint};
 use driftwise_issuer::store::{Store, accounts, enrolment_codes, orgs};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -53,8 +53,15 @@ impl Clock for TestClock {
 /// One sealed key and its master key for the whole run: an RSA key takes a second or two to make.
 static KEYS: LazyLock<TempDir> = LazyLock::new(|| {
     let directory = TempDir::new().unwrap();
-    let clock = TestClock::at(NOW_S);
-    Keyring::open_or_create(&KeyDirectory::new(directory.path()), &MasterKeySource::KeyDirectory, &*clock).unwrap();
+    let make = async || {
+        let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+        let keys = Keys { directory: directory.path().join("keys"), ..Keys::default() };
+        let vault = KeyVault::new(&keys, &"https://id.example.com".parse().unwrap(), &store);
+        vault.make(KeyAlgorithm::Rs256, NOW_S).await.unwrap();
+    };
+    // Tests call this inside their own runtime.
+    let run = || tokio::runtime::Runtime::new().unwrap().block_on(make());
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap());
     directory
 });
 
@@ -64,7 +71,7 @@ pub(crate) fn copy_keys(to: &Path) {
     // The issuer refuses a directory that others can write, which the umask may make.
     #[cfg(unix)]
     std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    for entry in std::fs::read_dir(KEYS.path()).unwrap() {
+    for entry in std::fs::read_dir(KEYS.path().join("keys")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }

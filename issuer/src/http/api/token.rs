@@ -80,7 +80,7 @@ async fn mint(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<TokenRespon
     drop(db);
 
     let prepared = prepare(app.settings(), agent.scope(), &account, now_s, app.clock().new_uuid());
-    let keys = app.keyring().snapshot();
+    let keys = app.keyring().current().await.map_err(Error::from)?;
     let signer = keys.signer(KeySetId::Shared).map_err(Error::from)?;
     let token = sign(&prepared, &**signer).await.map_err(Error::from)?;
     tracing::info!(

@@ -1,0 +1,341 @@
+//! The keyring of a running issuer: the newest snapshot of the catalogue that this process could open and publish, and the
+//! lease under which it signs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use driftwise_contract::Kid;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex, watch};
+
+use super::catalogue::Catalogue;
+use super::replicas::{self, Keeper, Lease, SIGNS_AHEAD};
+use super::rotation::{Action, KeyRecord, KeyState, millis};
+use super::{KeySet, KeySetId, KeySnapshot, KeyringError, NotReady, PublishedJwks, Signer, SigningKey};
+use crate::clock::Clock;
+use crate::store::{replicas as replica_rows, signing_keys};
+
+/// Opened keys, by kid.
+pub type OpenKeys = BTreeMap<Kid, Arc<SigningKey>>;
+
+/// What a start does when the store knows of signing keys and the key store holds none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostKeys {
+    /// Refuse to start: most likely a volume is not mounted.
+    #[default]
+    Refuse,
+    /// Make a new key. Tokens signed by the old ones stop verifying. Refused while the key store does hold keys.
+    GiveUp,
+}
+
+/// Publishes [`Keyring::snapshot`]. Says why it can't.
+pub type Publisher = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// The keys of a running issuer. Cheap to clone.
+#[derive(Clone)]
+pub struct Keyring {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    catalogue: Catalogue,
+    current: watch::Sender<Arc<Current>>,
+    snapshots: watch::Sender<Arc<KeySnapshot>>,
+    publisher: OnceLock<Publisher>,
+    /// Held through a refresh: one at a time.
+    refresh: Mutex<Refresh>,
+}
+
+/// A snapshot, and until when it may sign.
+struct Current {
+    snapshot: Arc<KeySnapshot>,
+    lease: Arc<Lease>,
+    kids: Vec<Kid>,
+    version: i64,
+    fault: Option<String>,
+}
+
+#[derive(Default)]
+struct Refresh {
+    keeper: Keeper,
+    open: OpenKeys,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.inner.current.borrow();
+        f.debug_struct("Keyring")
+            .field("keys", &current.kids)
+            .field("version", &current.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// Opens every key, gives a state to those that have none, and makes the first key of the shared set where there is none,
+    /// which takes a second or two. From then on this process counts as a replica until [`Keyring::close`].
+    pub async fn open(catalogue: Catalogue, lost_keys: LostKeys) -> Result<Self, KeyringError> {
+        let open = catalogue.open_all(&OpenKeys::new()).await?;
+        let present = catalogue.records().await?.into_iter().filter(|key| key.state != KeyState::Removed).count();
+        match lost_keys {
+            LostKeys::GiveUp if !open.is_empty() => {
+                return Err(KeyringError::KeysPresent { place: catalogue.vault().store().place() });
+            }
+            LostKeys::GiveUp if present > 0 => {
+                for set in catalogue.give_up_all().await? {
+                    catalogue.ensure_set(set).await?;
+                }
+                tracing::warn!(
+                    "the old signing keys were given up: tokens signed by them stop verifying, and new ones are taken once \
+                     AWS has read the new key set"
+                );
+            }
+            LostKeys::Refuse if open.is_empty() && present > 0 => {
+                return Err(KeyringError::KeysGone {
+                    place: catalogue.vault().store().place(),
+                    count: if present == 1 { "1 was".into() } else { format!("{present} were") },
+                });
+            }
+            LostKeys::GiveUp | LostKeys::Refuse => {}
+        }
+        catalogue.reconcile(&open).await?;
+        catalogue.ensure_set(KeySetId::Shared).await?;
+        let nothing = Current {
+            snapshot: Arc::default(),
+            lease: Arc::new(Lease::over()),
+            kids: Vec::new(),
+            version: 0,
+            fault: None,
+        };
+        let keyring = Self {
+            inner: Arc::new(Inner {
+                id: catalogue.clock().new_uuid().to_string(),
+                catalogue,
+                current: watch::Sender::new(Arc::new(nothing)),
+                snapshots: watch::Sender::default(),
+                publisher: OnceLock::new(),
+                refresh: Mutex::new(Refresh { open, ..Refresh::default() }),
+            }),
+        };
+        keyring.refresh().await?;
+        Ok(keyring)
+    }
+
+    /// Has every later snapshot published by `publisher`, before it is noted as published and before its keys sign. The first
+    /// publisher stays.
+    pub fn publish_with(&self, publisher: Publisher) {
+        let _ = self.inner.publisher.set(publisher);
+    }
+
+    /// The keys as they are now. Take it once per request or document: two takes may differ. To sign, take
+    /// [`Keyring::current`].
+    pub fn snapshot(&self) -> Arc<KeySnapshot> {
+        self.inner.current.borrow().snapshot.clone()
+    }
+
+    /// The keys to sign with: refreshed first where the lease is over, as after a pause. Fails closed.
+    pub async fn current(&self) -> Result<Arc<KeySnapshot>, KeyringError> {
+        if self.check_lease().is_err() {
+            self.refresh().await?;
+            self.check_lease()?;
+        }
+        Ok(self.snapshot())
+    }
+
+    /// Every new snapshot.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<KeySnapshot>> {
+        self.inner.snapshots.subscribe()
+    }
+
+    /// Whether this issuer may sign: it has an active key, and its last refresh is not too long ago.
+    pub fn readiness(&self) -> Result<(), NotReady> {
+        let current = self.inner.current.borrow().clone();
+        if let Some(fault) = &current.fault {
+            return Err(NotReady::Unpublishable(fault.clone()));
+        }
+        if current.snapshot.signer(KeySetId::Shared).is_err() {
+            return Err(NotReady::NoActiveKey);
+        }
+        self.check_lease()
+    }
+
+    /// The states of the keys.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
+    }
+
+    /// Notes in the store that this issuer lives, learns of changes, publishes them and renews the lease. To be called every
+    /// few seconds.
+    pub async fn refresh(&self) -> Result<(), KeyringError> {
+        let mut refresh = self.inner.refresh.lock().await;
+        match self.refresh_locked(&mut refresh).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if !matches!(error, KeyringError::Store(_)) {
+                    let fault = error.to_string();
+                    self.inner.current.send_modify(|current| {
+                        *current = Arc::new(Current { fault: Some(fault), ..current.parts() });
+                    });
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn refresh_locked(&self, refresh: &mut Refresh) -> Result<(), KeyringError> {
+        let Inner { id, catalogue, .. } = &*self.inner;
+        let clock = &**catalogue.clock();
+        let (mono_ms, wall_ms) = (replicas::mono_ms(clock), clock.now_ms());
+        let current = self.inner.current.borrow().clone();
+        let mut tx = catalogue.store().begin().await?;
+        let row = replicas::beat(&mut tx, &mut refresh.keeper, id, mono_ms).await?;
+        replica_rows::refresh(&mut tx, id, current.version, wall_ms, row.beat).await?;
+        let mut keys = signing_keys::present(&mut tx).await?;
+        let soon_ms = wall_ms.saturating_add(millis(SIGNS_AHEAD / 2));
+        let active = |key: &&mut KeyRecord| key.state == KeyState::Active;
+        if keys.iter_mut().filter(active).any(|key| key.signs_until_ms.is_none_or(|until| until < soon_ms)) {
+            let until_ms = wall_ms.saturating_add(millis(SIGNS_AHEAD));
+            signing_keys::extend(&mut tx, until_ms).await?;
+            for key in keys.iter_mut().filter(active) {
+                key.signs_until_ms = key.signs_until_ms.max(Some(until_ms));
+            }
+        }
+        tx.commit().await?;
+        replicas::committed(&mut refresh.keeper, id, &row, mono_ms);
+
+        let signs_until_ms =
+            keys.iter().filter(|key| key.state == KeyState::Active).filter_map(|key| key.signs_until_ms).min();
+        let renew = |lease: &Lease| lease.renew(mono_ms, wall_ms, signs_until_ms.unwrap_or(i64::MIN));
+        if row.version == current.version && current.fault.is_none() {
+            renew(&current.lease);
+            return Ok(());
+        }
+        let lease = Arc::new(Lease::over());
+        let snapshot = Arc::new(self.build(refresh, &keys, &lease).await?);
+        let kids: Vec<Kid> = keys.into_iter().map(|key| key.kid).collect();
+        if current.kids.iter().any(|kid| !kids.contains(kid)) {
+            // A key was removed: whoever still holds the old snapshot must not sign with it.
+            current.lease.revoke();
+        }
+        // Until it is published, the new snapshot's lease is over and its version counts as not reached.
+        let next = Current { snapshot: snapshot.clone(), lease: lease.clone(), kids, ..current.parts() };
+        self.inner.current.send_replace(Arc::new(next.parts()));
+        if let Some(publish) = self.inner.publisher.get() {
+            publish().map_err(NotReady::Unpublishable)?;
+        }
+        renew(&lease);
+        let version = row.version;
+        self.inner.current.send_replace(Arc::new(Current { version, fault: None, ..next }));
+        self.inner.snapshots.send_replace(snapshot);
+        // Told at once, because an activation may wait for it; the next refresh would tell it too.
+        let mut db = catalogue.store().connection().await?;
+        Ok(replica_rows::refresh(&mut db, id, version, wall_ms, row.beat).await?)
+    }
+
+    async fn build(
+        &self,
+        refresh: &mut Refresh,
+        keys: &[KeyRecord],
+        lease: &Arc<Lease>,
+    ) -> Result<KeySnapshot, KeyringError> {
+        let catalogue = &self.inner.catalogue;
+        if keys.iter().any(|key| !refresh.open.contains_key(&key.kid)) {
+            refresh.open = catalogue.open_all(&refresh.open).await?;
+        }
+        refresh.open.retain(|kid, _| keys.iter().any(|key| &key.kid == kid));
+        let mut sets: BTreeMap<KeySetId, Vec<(&KeyRecord, &Arc<SigningKey>)>> = BTreeMap::new();
+        for key in keys {
+            let open = refresh.open.get(&key.kid).ok_or_else(|| KeyringError::KeyMissing {
+                kid: key.kid.clone(),
+                state: key.state,
+                place: catalogue.vault().store().place(),
+            })?;
+            sets.entry(key.set).or_default().push((key, open));
+        }
+        let sets = sets.into_iter().map(|(set, mut keys)| {
+            // The signing key first: some verifiers take the first whatever the kid. Then the next, then the youngest.
+            let rank = |state| match state {
+                KeyState::Active => 0,
+                KeyState::Staged => 1,
+                KeyState::Unplaced | KeyState::Retired | KeyState::Removed => 2,
+            };
+            keys.sort_by_key(|(key, _)| (rank(key.state), std::cmp::Reverse(key.created_at_ms), key.kid.clone()));
+            let signer = keys.first().filter(|(key, _)| key.state == KeyState::Active).map(|(_, open)| {
+                let leased =
+                    Leased { key: open.signer(), lease: lease.clone(), clock: self.inner.catalogue.clock().clone() };
+                Arc::new(leased) as Arc<dyn Signer>
+            });
+            let published = PublishedJwks { keys: keys.iter().map(|(_, open)| open.published(false)).collect() };
+            (set, KeySet { signer, published })
+        });
+        Ok(KeySnapshot::new(sets.collect()))
+    }
+
+    /// One pass of rotation over every set, and a refresh.
+    pub async fn rotate(&self) -> Result<Vec<(KeySetId, Action)>, KeyringError> {
+        let known = self.inner.refresh.lock().await.open.clone();
+        let open = self.inner.catalogue.open_all(&known).await?;
+        self.inner.catalogue.reconcile(&open).await?;
+        self.refresh().await?;
+        let done = self.inner.catalogue.rotate().await?;
+        self.refresh().await?;
+        Ok(done)
+    }
+
+    /// Makes sure that the set has a key that signs, and that this issuer signs with it.
+    pub async fn ensure_set(&self, set: KeySetId) -> Result<(), KeyringError> {
+        self.inner.catalogue.ensure_set(set).await?;
+        self.refresh().await
+    }
+
+    /// Ends this replica: others need not wait for it any more. It signs nothing from now on.
+    pub async fn close(&self) -> Result<(), KeyringError> {
+        self.inner.current.borrow().lease.revoke();
+        let mut db = self.inner.catalogue.store().connection().await?;
+        Ok(replica_rows::remove(&mut db, &self.inner.id).await?)
+    }
+
+    fn check_lease(&self) -> Result<(), NotReady> {
+        self.inner.current.borrow().lease.check(&**self.inner.catalogue.clock())
+    }
+}
+
+impl Current {
+    fn parts(&self) -> Self {
+        Self {
+            snapshot: self.snapshot.clone(),
+            lease: self.lease.clone(),
+            kids: self.kids.clone(),
+            version: self.version,
+            fault: self.fault.clone(),
+        }
+    }
+}
+
+/// A key that signs under a lease only.
+#[derive(Debug)]
+struct Leased {
+    key: Arc<dyn Signer>,
+    lease: Arc<Lease>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Signer for Leased {
+    fn kid(&self) -> &Kid {
+        self.key.kid()
+    }
+
+    fn algorithm(&self) -> &'static str {
+        self.key.algorithm()
+    }
+
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KeyringError>> {
+        match self.lease.check(&*self.clock) {
+            Ok(()) => self.key.sign(message),
+            Err(not_ready) => std::future::ready(Err(not_ready.into())).boxed(),
+        }
+    }
+}
