@@ -24,6 +24,11 @@ impl Answer {
         Self::raw(Response::builder().header(header::CONTENT_TYPE, "application/x-amz-json-1.0"), body.to_string())
     }
 
+    /// A JSON answer of a JSON 1.1 service, status 200.
+    pub fn json11(body: &Value) -> Self {
+        Self::raw(Response::builder().header(header::CONTENT_TYPE, "application/x-amz-json-1.1"), body.to_string())
+    }
+
     /// An answer from a prepared builder; a builder with an invalid header becomes a 500.
     pub fn raw(builder: Builder, body: impl Into<Bytes>) -> Self {
         Self(builder.body(body.into()).unwrap_or_else(|_| {

@@ -19,6 +19,8 @@ pub enum Protocol {
     RestJson,
     /// JSON bodies with `X-Amz-Target`; the error code is the member `__type` (Cloud Control).
     Json10,
+    /// The same as `Json10` in its later version, with bare error codes (KMS).
+    Json11,
     /// S3's own XML.
     S3,
 }
@@ -65,8 +67,9 @@ impl AwsError {
 
     /// The refusal as an HTTP answer in `protocol`.
     pub fn into_answer(self, protocol: Protocol, request_id: &str) -> Answer {
-        // The JSON 1.0 protocol knows no other client error than 400.
-        let plain = if protocol == Protocol::Json10 && (401..500).contains(&self.status) { 400 } else { self.status };
+        // The JSON protocols know no other client error than 400.
+        let is_json = matches!(protocol, Protocol::Json10 | Protocol::Json11);
+        let plain = if is_json && (401..500).contains(&self.status) { 400 } else { self.status };
         let status = StatusCode::from_u16(plain).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let builder = Response::builder().status(status);
         let code = json_code(&self.code, protocol);
@@ -96,13 +99,17 @@ impl AwsError {
                 builder.header(header::CONTENT_TYPE, "application/x-amz-json-1.0"),
                 json!({ "__type": format!("com.amazonaws.cloudcontrol#{code}"), "Message": self.message }).to_string(),
             ),
+            Protocol::Json11 => Answer::raw(
+                builder.header(header::CONTENT_TYPE, "application/x-amz-json-1.1"),
+                json!({ "__type": code, "message": self.message }).to_string(),
+            ),
         }
     }
 }
 
 /// The JSON protocols name the same refusals differently from the Query protocol; the authentication layer speaks the latter.
 fn json_code(code: &str, protocol: Protocol) -> String {
-    if !matches!(protocol, Protocol::RestJson | Protocol::Json10) {
+    if !matches!(protocol, Protocol::RestJson | Protocol::Json10 | Protocol::Json11) {
         return code.to_owned();
     }
     match code {

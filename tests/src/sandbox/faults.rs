@@ -191,11 +191,11 @@ pub fn refusal(fault: &Fault, protocol: Protocol, operation: &str) -> Option<Aws
         Fault::Throttle => Some(match protocol {
             Protocol::Query { .. } => AwsError::bad_request("Throttling", "Rate exceeded"),
             Protocol::RestJson => AwsError::new(429, "ThrottlingException", "Rate exceeded"),
-            Protocol::Json10 => AwsError::bad_request("ThrottlingException", "Rate exceeded"),
+            Protocol::Json10 | Protocol::Json11 => AwsError::bad_request("ThrottlingException", "Rate exceeded"),
             Protocol::S3 => AwsError::new(503, "SlowDown", "Please reduce your request rate."),
         }),
         Fault::AccessDenied => {
-            let status = if protocol == Protocol::Json10 { 400 } else { 403 };
+            let status = if matches!(protocol, Protocol::Json10 | Protocol::Json11) { 400 } else { 403 };
             Some(AwsError::new(status, "AccessDenied", format!("Access denied for {operation} (planted fault)")))
         }
         Fault::Error { status, code, message } => Some(AwsError::new(*status, code, message)),

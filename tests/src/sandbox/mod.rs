@@ -1,6 +1,6 @@
 //! The AWS stand-in: one HTTP server on a loopback port that every real AWS SDK is pointed at by `AWS_ENDPOINT_URL`.
 //!
-//! It answers for STS, IAM, Resource Explorer 2, Cloud Control and S3, for any number of accounts, and **refuses what AWS
+//! It answers for STS, IAM, Resource Explorer 2, Cloud Control, KMS and S3, for any number of accounts, and **refuses what AWS
 //! refuses**: requests are signed with credentials that the sandbox issued, the signature is recomputed, and each call is decided
 //! by the caller's identity policies, permissions boundary and session policy. It is a stand-in and no emulator: it knows only
 //! the calls that the product and its tests make.
@@ -26,6 +26,7 @@ pub mod error;
 pub mod faults;
 pub mod iam;
 pub mod inventory;
+pub mod kms;
 pub mod log;
 pub mod query;
 pub mod resource_explorer;

@@ -1,6 +1,6 @@
 //! Which service and operation a request is for.
 //!
-//! All services share one address, so the request itself must tell: its target header (Cloud Control), the API version in its
+//! All services share one address, so the request itself must tell: its target header (Cloud Control, KMS), the API version in its
 //! form (STS, IAM), its signature's credential scope (Resource Explorer), or else it is for S3.
 
 use http::{Method, request::Parts};
@@ -18,6 +18,8 @@ pub enum Service {
     ResourceExplorer,
     /// Cloud Control API.
     CloudControl,
+    /// Key Management Service.
+    Kms,
     /// S3.
     S3,
 }
@@ -31,6 +33,7 @@ impl Service {
             Self::Iam => "iam",
             Self::ResourceExplorer => "resource-explorer-2",
             Self::CloudControl => "cloudcontrol",
+            Self::Kms => "kms",
             Self::S3 => "s3",
         }
     }
@@ -50,6 +53,7 @@ impl Service {
             Self::Iam => Protocol::Query { namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
             Self::ResourceExplorer => Protocol::RestJson,
             Self::CloudControl => Protocol::Json10,
+            Self::Kms => Protocol::Json11,
             Self::S3 => Protocol::S3,
         }
     }
@@ -70,6 +74,9 @@ pub fn recognise(parts: &Parts, body: &[u8]) -> Option<Route> {
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if let Some(operation) = target.strip_prefix("CloudApiService.") {
         return Some(Route { service: Service::CloudControl, operation: operation.to_owned() });
+    }
+    if let Some(operation) = target.strip_prefix("TrentService.") {
+        return Some(Route { service: Service::Kms, operation: operation.to_owned() });
     }
     if parts.method == Method::POST && parts.uri.path() == "/" {
         let params = Params::parse(body);

@@ -19,7 +19,7 @@ use super::{
     cloudcontrol,
     error::Protocol,
     faults::refusal,
-    iam, resource_explorer,
+    iam, kms, resource_explorer,
     route::{self, Route, Service},
     s3, sts,
 };
@@ -197,6 +197,7 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
         Service::Iam => iam::handle(world, call).await,
         Service::ResourceExplorer => resource_explorer::handle(world, call).await,
         Service::CloudControl => cloudcontrol::handle(world, call).await,
+        Service::Kms => kms::handle(world, call).await,
         Service::S3 => Err(AwsError::new(500, "InternalFailure", "S3 requests take their own way")),
     }
 }

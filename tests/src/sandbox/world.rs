@@ -15,6 +15,7 @@ use super::{
     auth::{AccessKey, Session},
     iam::IamState,
     inventory::Inventory,
+    kms::KmsKeys,
     log::{RequestLog, lock},
     s3::Buckets,
 };
@@ -31,6 +32,8 @@ pub struct Account {
     pub iam: IamState,
     /// Resources, and how Resource Explorer is set up.
     pub inventory: Inventory,
+    /// KMS keys.
+    pub kms: KmsKeys,
     /// S3 buckets.
     pub buckets: Buckets,
 }
@@ -43,6 +46,7 @@ impl Account {
             root_key: AccessKey::generate("AKIA"),
             iam: IamState::default(),
             inventory: Inventory::default(),
+            kms: KmsKeys::default(),
             buckets: Buckets::default(),
         }
     }
