@@ -17,11 +17,18 @@ mod canonical;
 mod chain;
 pub mod event;
 mod ledger;
+mod mints;
+pub mod ocsf;
+pub mod verify;
+mod view;
 
 pub use canonical::{CanonicalFault, canonical, is_canonical};
 pub use chain::{Chain, FORM, Head, RowHash};
 pub use event::{Actor, Body, Event, KeyEvent, Record, RefusalReason, TokenMinted, TokenRefused};
 pub use ledger::{Ledger, LedgerEntry, LedgerFault, OnTheWay, UsedAssertion};
+pub use mints::{UnexpiredMints, unexpired_mints};
+pub use verify::{ChainFault, Expected, Verified, VerifyError, verify, verify_all};
+pub use view::{RowView, VerdictView};
 
 use crate::store::{StoreError, Tx, audit};
 

@@ -8,6 +8,7 @@ use driftwise_contract::{AccountId, OrgId, Region, RoleArn};
 use super::{Context, output, require_org};
 use crate::Error;
 use crate::accounts::AwsAccount;
+use crate::audit::{self, Chain, Event, Record};
 use crate::store::accounts;
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +58,16 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let account = AwsAccount::new(account_id, role_arn, region, form)?;
             let mut tx = store.begin().await?;
             let org = require_org(&mut tx, org).await?;
-            accounts::upsert(&mut tx, org.scope(), &account, context.clock.now_ms()).await?;
+            let now_ms = context.clock.now_ms();
+            accounts::upsert(&mut tx, org.scope(), &account, now_ms).await?;
+            let event = Event::AccountRegistered {
+                account: account.account_id().clone(),
+                role: account.role_arn().clone(),
+                region: account.region().clone(),
+                trust_form: form,
+                issuer: None,
+            };
+            audit::append(&mut tx, Record::new(Chain::Org(org.id), now_ms, context.actor(), event)).await?;
             tx.commit().await?;
             if let Some(warning) = crate::setup::warning(form) {
                 output::say(&format!("warning: {warning}"));
@@ -70,6 +80,9 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let account = accounts::find(&mut tx, org.scope(), &account_id).await?;
             let account = account.ok_or_else(|| Error::AccountUnknown { org: org.id, account: account_id.clone() })?;
             accounts::remove(&mut tx, org.scope(), &account_id).await?;
+            let event = Event::AccountRemoved { account: account_id, role: account.role_arn().clone() };
+            let now_ms = context.clock.now_ms();
+            audit::append(&mut tx, Record::new(Chain::Org(org.id), now_ms, context.actor(), event)).await?;
             tx.commit().await?;
             output::say(&format!(
                 "Tokens minted so far stay valid for up to {} minutes; AWS sessions begun with them run on until they \

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Context, output, require_org};
 use crate::accounts::EnrolmentCode;
+use crate::audit::{self, Chain, Event, Record};
 use crate::clock::rfc3339;
 use crate::store::{agents, enrolment_codes};
 
@@ -52,7 +53,10 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let expires_at_ms = now_ms.saturating_add(expires_in.saturating_mul(1000));
             let mut tx = store.begin().await?;
             let org = require_org(&mut tx, org).await?;
-            enrolment_codes::insert(&mut tx, org.scope(), &code.hash(), now_ms, expires_at_ms).await?;
+            let hash = code.hash();
+            enrolment_codes::insert(&mut tx, org.scope(), &hash, now_ms, expires_at_ms).await?;
+            let event = Event::EnrolmentCodeMade { code: hash.short().to_owned(), expires_at_ms };
+            audit::append(&mut tx, Record::new(Chain::Org(org.id), now_ms, context.actor(), event)).await?;
             tx.commit().await?;
             let expires_at = rfc3339(expires_at_ms.div_euclid(1000));
             output::say(&format!(

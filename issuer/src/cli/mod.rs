@@ -3,6 +3,7 @@
 
 mod account;
 mod agent;
+mod audit;
 mod keys;
 mod org;
 mod output;
@@ -18,6 +19,8 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use driftwise_contract::OrgId;
 
+use crate::accounts::DisplayName;
+use crate::audit::Actor;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::store::{Connection, Store, orgs};
@@ -54,6 +57,9 @@ enum Command {
     /// Agents of an org
     #[command(subcommand)]
     Agent(agent::Command),
+    /// The audit log: verify its chains, list and export rows
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Documents for an org's AWS account
     #[command(subcommand)]
     Setup(setup::Command),
@@ -70,6 +76,12 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Who runs the command, for the audit log. Names of people only: nothing here is proven.
+    fn actor(&self) -> Actor {
+        let name = |variable| std::env::var(variable).ok().filter(|name| name.parse::<DisplayName>().is_ok());
+        Actor::Operator { user: name("USER").or_else(|| name("LOGNAME")), sudo_user: name("SUDO_USER") }
+    }
+
     /// The store, which must exist: a command in the wrong directory must not make another one.
     async fn store(&self) -> anyhow::Result<Store> {
         Ok(Store::open_existing(&self.config.store.path).await.map_err(Error::from)?)
@@ -126,6 +138,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::Org(command) => org::run(command, context).await,
             Command::Account(command) => account::run(command, context).await,
             Command::Agent(command) => agent::run(command, context).await,
+            Command::Audit(command) => audit::run(command, context).await,
             Command::Setup(command) => setup::run(command, context).await,
             Command::Keys(command) => keys::run(&command, context).await,
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Context;
 use crate::accounts::DisplayName;
+use crate::audit::{self, Chain, Event, Record};
 use crate::clock::rfc3339;
 use crate::store::orgs;
 
@@ -34,7 +35,14 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let store = context.store_or_new().await?;
             let id = OrgId::from_uuid(context.clock.new_uuid());
             let now_ms = context.clock.now_ms();
-            orgs::insert(&mut *store.connection().await?, id, &name, now_ms).await?;
+            let mut tx = store.begin().await?;
+            orgs::insert(&mut tx, id, &name, now_ms).await?;
+            // The platform's chain tells which orgs there are, so that an org's chain can't vanish as a whole.
+            for chain in [Chain::Platform, Chain::Org(id)] {
+                let event = Event::OrgCreated { org: id, name: name.to_string() };
+                audit::append(&mut tx, Record::new(chain, now_ms, context.actor(), event)).await?;
+            }
+            tx.commit().await?;
             let view = OrgView { org_id: id, name: name.to_string(), created_at: rfc3339(now_ms.div_euclid(1000)) };
             context.output.value(&view, &id.to_string())
         }

@@ -45,6 +45,12 @@ impl<'a> Output<'a> {
         Ok(writeln!(self.writer, "{}", table.trim_fmt())?)
     }
 
+    /// One value as one line of JSON, whatever form was asked for: JSON lines (NDJSON), written as they come.
+    pub(super) fn json_line(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut *self.writer, value).map_err(std::io::Error::from)?;
+        Ok(writeln!(self.writer)?)
+    }
+
     fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut *self.writer, value).map_err(std::io::Error::from)?;
         Ok(writeln!(self.writer)?)

@@ -111,6 +111,33 @@ pub async fn head(db: &mut Connection, chain: Chain) -> Result<Option<Head>, Sto
     Ok(heads(db, &[chain]).await?.remove(&chain))
 }
 
+/// The first row that the chain's head does not know of. One statement, so that it sees one moment.
+pub async fn beyond_head(db: &mut Connection, chain: Chain) -> Result<Option<i64>, StoreError> {
+    let row: Option<(i64,)> = sqlx::query_as(
+        "SELECT seq FROM audit_log WHERE chain = $1 AND \
+         seq > COALESCE((SELECT seq FROM audit_heads WHERE chain = $1), 0) ORDER BY seq LIMIT 1",
+    )
+    .bind(chain.to_string())
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|(seq,)| seq))
+}
+
+/// Those triggers of the log that are missing. `SQLite`'s catalogue; PostgreSQL has another.
+pub async fn missing_triggers(db: &mut Connection) -> Result<Vec<&'static str>, StoreError> {
+    const TRIGGERS: [&str; 5] = [
+        "audit_log_no_update",
+        "audit_log_no_delete",
+        "audit_log_no_replace",
+        "audit_heads_only_advance",
+        "audit_heads_no_delete",
+    ];
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetch_all(db).await?;
+    let is_there = |name: &&str| rows.iter().any(|(found,)| found == name);
+    Ok(TRIGGERS.into_iter().filter(|name| !is_there(name)).collect())
+}
+
 /// Up to `limit` rows of a chain after a number, in order.
 pub async fn page(db: &mut Connection, chain: Chain, after_seq: i64, limit: u16) -> Result<Vec<StoredRow>, StoreError> {
     let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(

@@ -101,6 +101,14 @@ impl StoreError {
         // What a trigger refuses is told as Other, by SQLITE_CONSTRAINT_TRIGGER (1811).
         !matches!(error.kind(), ErrorKind::Other) || error.code().as_deref() == Some("1811")
     }
+
+    /// Whether a row holds what is never written there, rather than that the store failed.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupt { .. } | Self::Statement(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        )
+    }
 }
 
 impl Store {

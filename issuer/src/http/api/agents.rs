@@ -11,16 +11,19 @@ use axum::response::IntoResponse;
 use driftwise_contract::AgentId;
 use driftwise_contract::wire::{AgentInfo, EnrolRequest};
 
+use super::super::client_address::ClientAddress;
 use super::super::problem::Problem;
 use super::bearer::CallingAgent;
 use crate::Error;
 use crate::accounts::{DisplayName, EnrolmentCode, PublicKey};
 use crate::app::App;
+use crate::audit::{self, Actor, Chain, Event, Record};
 use crate::store::{Connection, OrgScope, accounts, agents, enrolment_codes, orgs};
 
 /// `POST /api/v2/agents/enrol`: a one-time code for a registered key.
 pub(in crate::http) async fn enrol(
     State(app): State<Arc<App>>,
+    address: ClientAddress,
     request: Result<Json<EnrolRequest>, JsonRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let Json(request) = request?;
@@ -39,6 +42,14 @@ pub(in crate::http) async fn enrol(
     };
     agents::insert(&mut tx, scope, id, &name, now_ms).await.map_err(Error::from)?;
     agents::insert_key(&mut tx, id, &key, now_ms).await?;
+    let event = Event::AgentEnrolled {
+        agent: id,
+        name: name.to_string(),
+        kid: key.kid().clone(),
+        code: code.hash().short().to_owned(),
+    };
+    let record = Record::new(Chain::Org(scope.org()), now_ms, Actor::CodeHolder, event).from(Some(address.ip()));
+    audit::append(&mut tx, record).await.map_err(Error::from)?;
     let info = agent_info(&app, &mut tx, id, scope).await?;
     tx.commit().await.map_err(Error::from)?;
 
