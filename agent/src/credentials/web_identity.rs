@@ -159,12 +159,12 @@ impl ProvideCredentials for WebIdentity {
     }
 }
 
-/// The role session's name: from the token's id, so that a `CloudTrail` row leads back to the token. AWS takes 2 to 64
-/// characters of `[\w+=,.@-]`.
+/// The role session's name: `driftwise-<jti>`, so that a `CloudTrail` row leads to the token's row in the issuer's audit log.
+/// AWS takes 2 to 64 characters of `[\w+=,.@-]`; a UUID makes 46.
 pub fn session_name(jti: Option<&str>) -> String {
     let allowed = |char: &char| char.is_ascii_alphanumeric() || "_+=,.@-".contains(*char);
-    let id: String = jti.unwrap_or("unknown").chars().filter(allowed).take(61).collect();
-    format!("dw-{id}")
+    let id: String = jti.unwrap_or("unknown").chars().filter(allowed).take(54).collect();
+    format!("driftwise-{id}")
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
     fn a_session_name_leads_back_to_the_token() {
         assert_eq!(
             session_name(Some("0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21")),
-            "dw-0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21"
+            "driftwise-0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21"
         );
     }
 

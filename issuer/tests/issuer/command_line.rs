@@ -8,12 +8,12 @@ use tempfile::TempDir;
 
 use crate::harness::copy_keys;
 
-struct Program {
-    directory: TempDir,
+pub(crate) struct Program {
+    pub(crate) directory: TempDir,
 }
 
 impl Program {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = TempDir::new().unwrap();
         copy_keys(&directory.path().join("keys"));
         let config = "[server]\nissuer_url = \"https://id.example.com\"\n[store]\npath = \"issuer.db\"\n";
@@ -21,17 +21,17 @@ impl Program {
         Self { directory }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run_in(self.directory.path(), arguments)
     }
 
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.ok(arguments)).unwrap()
     }
 }

@@ -2,6 +2,7 @@
 
 mod assertions;
 mod attacks;
+mod audit;
 mod command_line;
 mod discovery;
 mod enrolment;
