@@ -6,7 +6,7 @@ use clap::Subcommand;
 use driftwise_contract::Kid;
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, keys_reseal};
 use crate::Error;
 use crate::clock::{SystemClock, rfc3339};
 use crate::keyring::KeySetId;
@@ -16,6 +16,8 @@ use crate::keyring::rotation::{KeyRecord, KeyState};
 pub(super) enum Command {
     /// List the signing keys that are published
     List,
+    /// Change the master key: seal every secret under a new one, without downtime
+    Reseal(keys_reseal::Arguments),
 }
 
 #[derive(Serialize)]
@@ -27,8 +29,14 @@ struct KeyView {
     created_at: String,
 }
 
-pub(super) async fn run(command: &Command, mut context: Context<'_>) -> anyhow::Result<()> {
-    let Command::List = command;
+pub(super) async fn run(command: Command, context: Context<'_>) -> anyhow::Result<()> {
+    match command {
+        Command::List => list(context).await,
+        Command::Reseal(arguments) => keys_reseal::run(arguments, context).await,
+    }
+}
+
+async fn list(mut context: Context<'_>) -> anyhow::Result<()> {
     let store = context.store().await?;
     let catalogue = context.config.catalogue(&store, Arc::new(SystemClock));
     let records = catalogue.records().await.map_err(Error::from)?;

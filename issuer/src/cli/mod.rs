@@ -5,6 +5,7 @@ mod account;
 mod agent;
 mod audit;
 mod keys;
+mod keys_reseal;
 mod org;
 mod output;
 mod serve;
@@ -140,7 +141,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::Agent(command) => agent::run(command, context).await,
             Command::Audit(command) => audit::run(command, context).await,
             Command::Setup(command) => setup::run(command, context).await,
-            Command::Keys(command) => keys::run(&command, context).await,
+            Command::Keys(command) => keys::run(command, context).await,
         }
     })
 }

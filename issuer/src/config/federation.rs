@@ -13,11 +13,14 @@ pub struct Federation {
     /// `roles_authorized_by_idp`: the partitions whose trust policies demand a token pinned to the role
     /// (`sts:RoleAuthorizedByIdp`). Default `["aws"]`: there it is recorded to work.
     pub roles_authorized_by_idp: Vec<Partition>,
+    /// `x5c`: whether published keys carry their self-signed certificate, which Ceph RGW reads keys from
+    /// (docs/compatibility.md). Default false.
+    pub x5c: bool,
 }
 
 impl Default for Federation {
     fn default() -> Self {
-        Self { audience: Audience::sts(), roles_authorized_by_idp: vec![Partition::Aws] }
+        Self { audience: Audience::sts(), roles_authorized_by_idp: vec![Partition::Aws], x5c: false }
     }
 }
 
@@ -26,12 +29,14 @@ impl Default for Federation {
 pub(super) struct Raw {
     audience: Option<String>,
     roles_authorized_by_idp: Option<Vec<String>>,
+    x5c: Option<bool>,
 }
 
 impl Raw {
     pub(super) fn parse(self, federation: &mut Federation, faults: &mut Faults) {
         faults.parse("federation.audience", self.audience, &mut federation.audience);
         check_audience(&federation.audience, faults);
+        federation.x5c = self.x5c.unwrap_or(federation.x5c);
         if let Some(partitions) = self.roles_authorized_by_idp {
             federation.roles_authorized_by_idp.clear();
             for text in partitions {

@@ -14,6 +14,9 @@ use futures::future::BoxFuture;
 use super::envelope::{self, ResealFault};
 use super::{KeyStore, KeyringError, MasterKey, MasterKeys, SealedKey};
 
+/// How often it looks for secrets. An issuer makes a key in weeks, not in each of these moments.
+const ROUNDS_MAX: usize = 3;
+
 /// A place of sealed secrets that are not signing keys.
 pub trait SealedSecrets: Debug + Send + Sync {
     /// Every secret: its name, and the JWE.
@@ -60,7 +63,25 @@ pub struct Reseal<'a> {
 
 impl Reseal<'_> {
     /// Seals every key and every other secret anew. Opens all of them first: where one can't be opened, nothing is changed.
+    /// Then looks again, for what a running issuer sealed under the old master key meanwhile.
     pub async fn run(&self, keys: &dyn KeyStore, others: &[&dyn SealedSecrets]) -> Result<Vec<Resealed>, KeyringError> {
+        let mut done = self.round(keys, others).await?;
+        for _ in 1..ROUNDS_MAX {
+            if self.is_dry_run {
+                break;
+            }
+            let again: Vec<Resealed> =
+                self.round(keys, others).await?.into_iter().filter(|resealed| resealed.is_changed).collect();
+            if again.is_empty() {
+                break;
+            }
+            done.retain(|resealed| again.iter().all(|other| other.name != resealed.name));
+            done.extend(again);
+        }
+        Ok(done)
+    }
+
+    async fn round(&self, keys: &dyn KeyStore, others: &[&dyn SealedSecrets]) -> Result<Vec<Resealed>, KeyringError> {
         let mut plan: Vec<(SealedKey, Option<SealedKey>)> = Vec::new();
         for sealed in keys.read_all().await? {
             let new = sealed.reseal(self.from, self.to)?;

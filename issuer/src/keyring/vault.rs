@@ -10,7 +10,7 @@ use driftwise_contract::{IssuerUrl, Kid};
 use super::master_key::MasterKeys;
 use super::{
     DatabaseKeys, KeyAlgorithm, KeyDirectory, KeyMaker, KeyStore, KeyringError, Kms, KmsKeyMaker, LocalKeyMaker,
-    MasterKeySource, SealedKey, SigningKey,
+    MasterKeySource, Reseal, Resealed, SealedKey, SealedSecrets, SigningKey,
 };
 use crate::config::{KeyBackend, KeyStoreKind, Keys};
 use crate::store::Store;
@@ -102,6 +102,33 @@ impl KeyVault {
             self.kms.schedule_deletion(key_arn).await?;
         }
         self.store.remove(kid).await
+    }
+
+    /// Seals every key and every other secret under a new master key; under the configured one where none is given. Without
+    /// any secret there is nothing to do, and no master key is needed.
+    pub async fn reseal(
+        &self,
+        new: Option<&MasterKeySource>,
+        others: &[&dyn SealedSecrets],
+        is_dry_run: bool,
+    ) -> Result<Vec<Resealed>, KeyringError> {
+        let mut is_empty = self.sealed().await?.is_empty();
+        for place in others {
+            is_empty &= place.read_all().await?.is_empty();
+        }
+        if is_empty {
+            return Ok(Vec::new());
+        }
+        let from = self.master_keys().await?;
+        let new = match new.cloned() {
+            Some(source) => {
+                let directory = self.directory.clone();
+                Some(blocking(move || source.load(&directory)).await?)
+            }
+            None => None,
+        };
+        let reseal = Reseal { from: &from, to: new.as_ref().unwrap_or(from.current()), is_dry_run };
+        reseal.run(&*self.store, others).await
     }
 
     /// What opens sealed secrets, read anew.

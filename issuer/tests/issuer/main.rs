@@ -7,6 +7,7 @@ mod command_line;
 mod discovery;
 mod enrolment;
 mod harness;
+mod key_material;
 mod keys;
 mod routes;
 mod setup;
