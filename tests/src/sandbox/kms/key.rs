@@ -62,9 +62,7 @@ impl KmsKey {
     pub(super) fn require_usable(&self) -> Result<(), AwsError> {
         match self.state() {
             State::Enabled => Ok(()),
-            State::Disabled => {
-                Err(AwsError::bad_request("DisabledException", format!("{} is disabled.", self.arn)))
-            }
+            State::Disabled => Err(AwsError::bad_request("DisabledException", format!("{} is disabled.", self.arn))),
             State::PendingDeletion => Err(self.is_pending()),
         }
     }

@@ -188,7 +188,8 @@ fn find(world: &World, call: &Call, key_id: &str) -> Result<KmsKey, AwsError> {
 }
 
 fn parse<T: DeserializeOwned>(call: &Call) -> Result<T, AwsError> {
-    serde_json::from_slice(&call.body).map_err(|error| AwsError::bad_request("SerializationException", error.to_string()))
+    serde_json::from_slice(&call.body)
+        .map_err(|error| AwsError::bad_request("SerializationException", error.to_string()))
 }
 
 fn validation(message: &str) -> AwsError {
