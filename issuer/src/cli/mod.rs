@@ -4,6 +4,7 @@
 mod account;
 mod agent;
 mod audit;
+mod config;
 mod keys;
 mod keys_reseal;
 mod org;
@@ -49,6 +50,9 @@ struct Arguments {
 enum Command {
     /// Run the issuer until it is told to stop (SIGINT, SIGTERM)
     Serve(serve::Arguments),
+    /// The configuration
+    #[command(subcommand)]
+    Config(config::Command),
     /// Organisations
     #[command(subcommand)]
     Org(org::Command),
@@ -125,17 +129,26 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
 }
 
 fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("can't start the runtime")?;
+    let mut output = Output::new(stdout, arguments.json);
+    let command = match arguments.command {
+        Command::Config(command) => {
+            return runtime.block_on(config::run(&command, arguments.config.as_deref(), clock, &mut output));
+        }
+        command => command,
+    };
     let config = Config::load(arguments.config.as_deref())?;
-    telemetry::install(&config.log.filter, config.log.format);
+    let _telemetry = runtime.block_on(async { telemetry::install(&config.log, &config.telemetry) })?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("can't start the runtime")?;
-    let context = Context { config, clock, output: Output::new(stdout, arguments.json) };
+    let context = Context { config, clock, output };
     runtime.block_on(async {
-        match arguments.command {
+        match command {
             Command::Serve(arguments) => serve::run(&arguments, context).await,
+            // It reads the configuration itself, faults and all.
+            Command::Config(_) => Ok(()),
             Command::Org(command) => org::run(command, context).await,
             Command::Account(command) => account::run(command, context).await,
             Command::Agent(command) => agent::run(command, context).await,

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use axum::http::{Extensions, Method};
@@ -11,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::request_id::RequestId;
 
+use super::client_address::ClientAddress;
 use super::date;
 use super::problem::Problem;
 use super::routes::ROUTES;
@@ -21,7 +23,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Neither query nor headers: they may hold secrets.
 pub(super) fn span<B>(request: &Request<B>) -> tracing::Span {
     let request_id = request_id(request.extensions());
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), request.id = request_id)
+    let client = request.extensions().get::<ClientAddress>().map(ToString::to_string).unwrap_or_default();
+    tracing::info_span!(
+        "request", method = %request.method(), path = request.uri().path(), request.id = request_id,
+        client.address = client
+    )
 }
 
 fn request_id(extensions: &Extensions) -> String {
@@ -46,6 +52,14 @@ pub(super) async fn drop_strange_request_id(mut request: Request, next: Next) ->
 
 fn is_plain(id: &[u8]) -> bool {
     (1..=64).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+/// Refuses a body that announces that it is too large before it is sent. One that doesn't is cut off by axum's own limit.
+pub(super) async fn refuse_large_body(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.body().size_hint().lower() > app.limits().body_bytes as u64 {
+        return Problem::too_large().into_response();
+    }
+    next.run(request).await
 }
 
 /// Completes every answer.

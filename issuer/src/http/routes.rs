@@ -105,6 +105,7 @@ fn surround(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     let limits = app.limits();
     router
         .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), frame::refuse_large_body))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
         .layer(axum::middleware::from_fn_with_state(app.clone(), frame::finish))

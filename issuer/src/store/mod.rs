@@ -153,6 +153,25 @@ impl Store {
         Ok(Self { pool })
     }
 
+    /// Opens a store that exists for reading alone, at whatever version its schema is: for looking at it.
+    pub async fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) });
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(|error| StoreError::Open { path: path.to_owned(), cause: error.to_string() })?;
+        let store = Self { pool };
+        // Anything may lie there; this reads it.
+        match store.check().await {
+            Ok(()) => Ok(store),
+            Err(error) => Err(StoreError::Open { path: path.to_owned(), cause: error.to_string() }),
+        }
+    }
+
     /// A connection for reads and single statements.
     pub async fn connection(&self) -> Result<PooledConnection, StoreError> {
         Ok(PooledConnection(self.pool.acquire().await?))

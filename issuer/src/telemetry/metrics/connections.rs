@@ -1,13 +1,13 @@
 //! Sockets and TLS.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// Why a connection was ended by the issuer before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionEnd {
     /// `limits.connections` were open.
     TooMany,
@@ -23,12 +23,24 @@ pub enum ConnectionEnd {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndLabels {
-    reason: ConnectionEnd,
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
     outcome: &'static str,
+}
+
+impl ConnectionEnd {
+    fn label(self) -> &'static str {
+        match self {
+            Self::TooMany => "too_many",
+            Self::TooManyOfClient => "too_many_of_client",
+            Self::Handshake => "handshake",
+            Self::NoRequest => "no_request",
+            Self::Idle => "idle",
+        }
+    }
 }
 
 /// Sockets and TLS.
@@ -71,7 +83,7 @@ impl ConnectionMetrics {
 
     /// Counts a connection that the issuer ended.
     pub fn ended(&self, reason: ConnectionEnd) {
-        self.ended.get_or_create(&EndLabels { reason }).inc();
+        self.ended.get_or_create(&EndLabels { reason: reason.label() }).inc();
     }
 
     /// Counts a reload of the certificate.

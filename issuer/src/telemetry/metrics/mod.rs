@@ -104,6 +104,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_metric_is_documented() {
+        let metrics = Metrics::default();
+        // A family is shown once it has a member.
+        metrics.http.answered("/healthz", "GET", 200, std::time::Duration::ZERO);
+        metrics.connections.ended(ConnectionEnd::Idle);
+        metrics.connections.reloaded(true);
+        metrics.tokens.minted(Grant::Agent);
+        metrics.tokens.refused(Grant::ApiKey, "invalid_client");
+        metrics.keys.set_count("active", 1);
+        metrics.publication.published("directory", true);
+        metrics.publication.read_back(true);
+        metrics.jobs.done("sweep", 0);
+        let documentation = include_str!("../../../../docs/operations/monitoring.md");
+        let text = metrics.scrape();
+        let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert!(names.len() > 20, "{text}");
+        for name in names.into_iter().filter_map(|line| line.split(' ').next()) {
+            assert!(documentation.contains(&format!("`{name}`")), "{name} is not in docs/operations/monitoring.md");
+        }
+    }
+
+    #[test]
     fn hooks_run_before_each_scrape() {
         let metrics = Metrics::default();
         metrics.before_scrape(|metrics| {

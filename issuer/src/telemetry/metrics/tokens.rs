@@ -1,12 +1,12 @@
 //! Minted and refused tokens.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 /// By what a token was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Grant {
     /// An agent's client assertion.
     Agent,
@@ -14,14 +14,23 @@ pub enum Grant {
     ApiKey,
 }
 
+impl Grant {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MintedLabels {
-    grant: Grant,
+    grant: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusedLabels {
-    grant: Grant,
+    grant: &'static str,
     reason: &'static str,
 }
 
@@ -50,11 +59,11 @@ impl TokenMetrics {
 
     /// Counts a token that was handed out.
     pub fn minted(&self, grant: Grant) {
-        self.minted.get_or_create(&MintedLabels { grant }).inc();
+        self.minted.get_or_create(&MintedLabels { grant: grant.label() }).inc();
     }
 
     /// Counts a refusal. `reason` is an error code of ours, such as `invalid_client`.
     pub fn refused(&self, grant: Grant, reason: &'static str) {
-        self.refused.get_or_create(&RefusedLabels { grant, reason }).inc();
+        self.refused.get_or_create(&RefusedLabels { grant: grant.label(), reason }).inc();
     }
 }

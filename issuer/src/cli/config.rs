@@ -1,0 +1,140 @@
+//! `driftwise-issuer config …`
+
+use std::path::Path;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output::Output;
+use crate::Error;
+use crate::clock::{Clock, rfc3339};
+use crate::config::{Config, KeyStoreKind};
+use crate::http::server::tls::Certificate;
+use crate::keyring::{KeyDirectory, KeyVault};
+use crate::store::{Store, StoreError};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration and what it names, without changing anything: every fault at once
+    Check,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Check {
+    check: &'static str,
+    ok: bool,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Check {
+    fn good(check: &'static str, detail: impl Into<String>) -> Self {
+        Self { check, ok: true, detail: detail.into(), hint: None }
+    }
+
+    fn bad(check: &'static str, error: impl Into<Error>) -> Self {
+        let error = error.into();
+        Self { check, ok: false, detail: error.to_string(), hint: error.hint() }
+    }
+
+    fn fault(check: &'static str, detail: impl Into<String>) -> Self {
+        Self { check, ok: false, detail: detail.into(), hint: None }
+    }
+}
+
+/// Reads everything that a start would read; makes and migrates nothing.
+pub(super) async fn run(
+    command: &Command,
+    file: Option<&Path>,
+    clock: &dyn Clock,
+    output: &mut Output<'_>,
+) -> anyhow::Result<()> {
+    let Command::Check = command;
+    let checks = match Config::load(file) {
+        Ok(config) => of_config(&config, clock).await,
+        Err(error) => error.faults().iter().map(|fault| Check::fault("configuration", fault)).collect(),
+    };
+    output.rows(&["CHECK", "RESULT", "DETAIL"], &checks, |check| {
+        let detail = match &check.hint {
+            Some(hint) => format!("{} ({hint})", check.detail),
+            None => check.detail.clone(),
+        };
+        vec![check.check.into(), if check.ok { "ok" } else { "FAULT" }.into(), detail]
+    })?;
+    match checks.iter().filter(|check| !check.ok).count() {
+        0 => Ok(()),
+        1 => anyhow::bail!("1 check found a fault"),
+        faults => anyhow::bail!("{faults} checks found faults"),
+    }
+}
+
+async fn of_config(config: &Config, clock: &dyn Clock) -> Vec<Check> {
+    let mut checks = vec![Check::good("configuration", format!("issuer {}", config.server.issuer_url))];
+    checks.extend(config.warnings.iter().map(|warning| Check::fault("configuration", warning)));
+    let store = match Store::open_to_read(&config.store.path).await {
+        Ok(store) => {
+            checks.push(Check::good("store", format!("{} can be read", config.store.path.display())));
+            Some(store)
+        }
+        Err(StoreError::Missing { path }) => {
+            checks.push(Check::good("store", format!("none at {} yet: the first start makes it", path.display())));
+            None
+        }
+        Err(error) => {
+            checks.push(Check::bad("store", error));
+            None
+        }
+    };
+    checks.push(keys(config, store.as_ref()).await);
+    checks.push(tls(config, clock.now_s()));
+    if let Some(store) = store {
+        store.close().await;
+    }
+    checks
+}
+
+/// Opens every key, or at least reads the master key.
+async fn keys(config: &Config, store: Option<&Store>) -> Check {
+    let Some(store) = store else {
+        let directory = KeyDirectory::new(&config.keys.directory);
+        let source = config.keys.master_key.clone();
+        if matches!(source, crate::keyring::MasterKeySource::KeyDirectory) && !directory.path().exists() {
+            return Check::good("keys", "none yet: the first start makes a master key and a signing key");
+        }
+        let read = tokio::task::spawn_blocking(move || source.load(&directory)).await;
+        return match read {
+            Ok(Ok(_)) => Check::good("keys", "the master key can be read"),
+            Ok(Err(error)) => Check::bad("keys", error),
+            Err(error) => Check::fault("keys", format!("reading the master key was interrupted: {error}")),
+        };
+    };
+    let vault = KeyVault::new(&config.keys, &config.server.issuer_url, store);
+    let opened = async { vault.open(vault.sealed().await?).await };
+    match opened.await {
+        Ok(keys) => {
+            let place = match config.keys.store {
+                KeyStoreKind::Directory => config.keys.directory.display().to_string(),
+                KeyStoreKind::Database => "the store".into(),
+            };
+            Check::good("keys", format!("{} in {place}, all opened", keys.len()))
+        }
+        Err(error) => Check::bad("keys", error),
+    }
+}
+
+fn tls(config: &Config, now_s: i64) -> Check {
+    let Some(files) = config.server.tls.clone() else {
+        return Check::good("tls", "none: a proxy in front must terminate TLS");
+    };
+    match Certificate::load(files, now_s) {
+        Ok(certificate) if certificate.expires_at_s() <= now_s => {
+            Check::fault("tls", format!("the certificate expired at {}", rfc3339(certificate.expires_at_s())))
+        }
+        Ok(certificate) => {
+            Check::good("tls", format!("the certificate is valid until {}", rfc3339(certificate.expires_at_s())))
+        }
+        Err(error) => Check::fault("tls", error.to_string()),
+    }
+}
