@@ -291,3 +291,50 @@ async fn serve_runs_beside_the_other_commands_and_ends_softly_on_sigterm() {
     let rest: Vec<String> = log.map(Result::unwrap).collect();
     assert!(rest.iter().any(|line| line.contains("stopping")), "{rest:?}");
 }
+
+#[test]
+fn config_check_reads_everything_and_makes_nothing() {
+    let program = Program::new();
+    let files = || std::fs::read_dir(program.directory.path()).unwrap().count();
+    let before = files();
+    let checks = program.json(&["config", "check", "--json"]);
+    assert!(checks.as_array().unwrap().iter().all(|check| check["ok"] == true), "{checks}");
+    assert_eq!(files(), before, "no store was made");
+
+    program.ok(&["org", "create", "--name", "Acme"]);
+    let text = program.ok(&["config", "check"]);
+    assert!(text.contains("issuer.db can be read") && text.contains("1 in keys, all opened"), "{text}");
+}
+
+#[test]
+fn config_check_tells_every_fault_and_ends_with_one() {
+    let program = Program::new();
+    let check = |config: &str| {
+        std::fs::write(program.directory.path().join("driftwise-issuer.toml"), config).unwrap();
+        let output = program.run(&["config", "check", "--json"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("found"), "{output:?}");
+        let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let faults = checks.as_array().unwrap().iter().filter(|check| check["ok"] == false);
+        faults.map(|check| format!("{}: {}", check["check"].as_str().unwrap(), check["detail"])).collect::<Vec<_>>()
+    };
+    let faults = check("[server]\nlisten = \"nowhere\"\n[limits]\nburst = 0\n");
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(faults.iter().all(|fault| fault.starts_with("configuration: ")), "{faults:?}");
+
+    std::fs::write(program.directory.path().join("issuer.db"), "no database, but longer than a header of one").unwrap();
+    std::fs::write(program.directory.path().join("other.key"), "00".repeat(32)).unwrap();
+    std::fs::write(program.directory.path().join("tls.crt"), "no certificate").unwrap();
+    let server =
+        "[server]\nissuer_url = \"https://id.example.com\"\ntls_certificate = \"tls.crt\"\ntls_key = \"tls.crt\"\n";
+    let faults = check(&format!("{server}[store]\npath = \"issuer.db\"\n"));
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[0].starts_with("store: ") && faults[1].contains("holds no PEM certificates"), "{faults:?}");
+
+    std::fs::remove_file(program.directory.path().join("issuer.db")).unwrap();
+    let config = "[server]\nissuer_url = \"https://id.example.com\"\n[store]\npath = \"issuer.db\"\n";
+    std::fs::write(program.directory.path().join("driftwise-issuer.toml"), config).unwrap();
+    program.ok(&["org", "create", "--name", "Acme"]);
+    let faults = check(&format!("{config}[keys]\nmaster_key_file = \"other.key\"\n"));
+    assert!(faults.len() == 1 && faults[0].starts_with("keys: "), "another master key opens nothing: {faults:?}");
+}
