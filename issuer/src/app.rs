@@ -155,7 +155,8 @@ impl Issuer {
     ///
     /// `config.server.listen` is not used: the listener is what is listened on.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, listener: TcpListener) -> anyhow::Result<RunningIssuer> {
-        Self::start_with(config, clock, listener, LostKeys::Refuse).await
+        // Boxed here: what a start holds at once is large, and callers hold this.
+        Box::pin(Self::start_with(config, clock, listener, LostKeys::Refuse)).await
     }
 
     /// [`Issuer::start`], with a say in what happens when the signing keys are gone.

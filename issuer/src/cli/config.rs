@@ -22,7 +22,8 @@ pub(super) enum Command {
 /// One thing that was looked at.
 #[derive(Serialize)]
 struct Check {
-    check: &'static str,
+    #[serde(rename = "check")]
+    what: &'static str,
     ok: bool,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,17 +31,17 @@ struct Check {
 }
 
 impl Check {
-    fn good(check: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, ok: true, detail: detail.into(), hint: None }
+    fn good(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, ok: true, detail: detail.into(), hint: None }
     }
 
-    fn bad(check: &'static str, error: impl Into<Error>) -> Self {
+    fn bad(what: &'static str, error: impl Into<Error>) -> Self {
         let error = error.into();
-        Self { check, ok: false, detail: error.to_string(), hint: error.hint() }
+        Self { what, ok: false, detail: error.to_string(), hint: error.hint() }
     }
 
-    fn fault(check: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, ok: false, detail: detail.into(), hint: None }
+    fn fault(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, ok: false, detail: detail.into(), hint: None }
     }
 }
 
@@ -61,7 +62,7 @@ pub(super) async fn run(
             Some(hint) => format!("{} ({hint})", check.detail),
             None => check.detail.clone(),
         };
-        vec![check.check.into(), if check.ok { "ok" } else { "FAULT" }.into(), detail]
+        vec![check.what.into(), if check.ok { "ok" } else { "FAULT" }.into(), detail]
     })?;
     match checks.iter().filter(|check| !check.ok).count() {
         0 => Ok(()),

@@ -27,7 +27,8 @@ pub(super) async fn run(arguments: &Arguments, context: Context<'_>) -> anyhow::
         .with_context(|| format!("can't listen on {listen} (server.listen): is another process there?"))?;
     let mut stop = stop_signals()?;
     let lost_keys = if arguments.new_key { LostKeys::GiveUp } else { LostKeys::Refuse };
-    let mut issuer = Issuer::start_with(context.config, Arc::new(SystemClock), listener, lost_keys).await?;
+    let start = Issuer::start_with(context.config, Arc::new(SystemClock), listener, lost_keys);
+    let mut issuer = Box::pin(start).await?;
     let mut hangup = hangup_signals()?;
     loop {
         tokio::select! {
