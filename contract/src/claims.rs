@@ -33,7 +33,8 @@ pub struct FederationClaims {
     pub nbf: i64,
     /// Expires, seconds since the epoch: `iat` plus [`TOKEN_LIFETIME_S`].
     pub exp: i64,
-    /// A unique id; the STS role session name is derived from it, so that a `CloudTrail` row leads back to the token.
+    /// A unique id; the agent's STS role session is named `driftwise-<jti>`, so that a `CloudTrail` row leads back to the
+    /// token.
     pub jti: String,
     /// The org's UUID. AWS does not offer it to trust policies as a condition key; other STS servers do.
     pub dw_org_id: OrgId,

@@ -186,6 +186,7 @@ impl Issuer {
                 })?),
             };
         let metrics = Arc::new(Metrics::default());
+        ledger.report_to(&metrics);
         let certificate = match config.server.tls {
             Some(files) => Some(Certificate::load(files, clock.now_s()).context("can't serve TLS")?),
             None => None,

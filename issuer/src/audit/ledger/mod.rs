@@ -16,8 +16,8 @@ mod refusals;
 mod writer;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use driftwise_contract::AgentId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{Actor, CanonicalFault, Chain, Event, Position, Record, TokenRefused};
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
+use crate::telemetry::metrics::{AuditMetrics, Metrics};
 use refusals::Refusals;
 use writer::Writer;
 
@@ -104,6 +105,14 @@ struct Shared {
     on_the_way: AtomicUsize,
     refusals: Refusals,
     clock: Arc<dyn Clock>,
+    metrics: OnceLock<Arc<Metrics>>,
+}
+
+impl Shared {
+    /// The metrics to count in, where somebody wants them.
+    fn metrics(&self) -> Option<&AuditMetrics> {
+        self.metrics.get().map(|metrics| &metrics.audit)
+    }
 }
 
 /// An entry on its way to the writer.
@@ -159,14 +168,29 @@ impl Ledger {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = watch::channel(false);
         let (ended, running) = watch::channel(());
-        let shared =
-            Arc::new(Shared { on_the_way: AtomicUsize::new(0), refusals: Refusals::new(clock.now_ms()), clock });
+        let shared = Arc::new(Shared {
+            on_the_way: AtomicUsize::new(0),
+            refusals: Refusals::new(clock.now_ms()),
+            clock,
+            metrics: OnceLock::new(),
+        });
         let writer = Writer { store, entries, stopped, shared: shared.clone() };
         tokio::spawn(async move {
             writer.run().await;
             drop(ended);
         });
         Ok(Self(Arc::new(Inner { queue, shared, stop, running })))
+    }
+
+    /// Counts in these metrics from now on. The first call decides.
+    pub fn report_to(&self, metrics: &Arc<Metrics>) {
+        if self.0.shared.metrics.set(metrics.clone()).is_ok() {
+            let inner = Arc::downgrade(&self.0);
+            metrics.before_scrape(move |metrics| {
+                let waiting = inner.upgrade().map_or(0, |inner| Self(inner).waiting());
+                metrics.audit.queue_depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            });
+        }
     }
 
     /// Says that a request may soon commit.
@@ -220,7 +244,12 @@ impl Ledger {
 
     fn send(&self, pending: Pending) -> Result<(), LedgerFault> {
         self.0.queue.try_send(pending).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => LedgerFault::Busy,
+            mpsc::error::TrySendError::Full(_) => {
+                if let Some(metrics) = self.0.shared.metrics() {
+                    metrics.refused_busy.inc();
+                }
+                LedgerFault::Busy
+            }
             mpsc::error::TrySendError::Closed(_) => LedgerFault::Stopped,
         })
     }

@@ -112,6 +112,12 @@ impl Writer {
                 vec![Err(fault); batch.len()]
             }
         };
+        if let Some(metrics) = self.shared.metrics() {
+            let rows = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+            metrics.rows.inc_by(rows as u64);
+            #[expect(clippy::cast_precision_loss, reason = "a batch has 512 entries at most")]
+            metrics.batch_size.observe(batch.len() as f64);
+        }
         for (entry, outcome) in batch.drain(..).zip(outcomes) {
             if let Some(answer) = entry.answer {
                 // The caller may have gone away.
@@ -121,6 +127,9 @@ impl Writer {
     }
 
     fn failed(&self, error: WriteFault, rows: usize) -> LedgerFault {
+        if let Some(metrics) = self.shared.metrics() {
+            metrics.failed_commits.inc();
+        }
         tracing::error!(error = %error, rows, "the audit log can't be written: no token leaves");
         match error {
             WriteFault::Store(error) => LedgerFault::Store(Arc::new(error)),
