@@ -60,13 +60,23 @@ pub struct ScanConfig {
     pub states: Vec<String>,
     /// How long the role's session lasts, in seconds: 900 to 43,200, at most the role's maximum. Default 3,600.
     pub session_duration_s: i32,
+    /// Narrow the session to what a scan needs, whatever the role may do: descriptions and the states' buckets, no data, no
+    /// change. Off, the session may do all that the role may. Default true.
+    pub narrow_session: bool,
     /// Go on, with a gap, where there is no aggregator index and only one region is seen. Default false.
     pub allow_local_index: bool,
 }
 
 impl Default for ScanConfig {
     fn default() -> Self {
-        Self { account: None, region: None, states: Vec::new(), session_duration_s: 3600, allow_local_index: false }
+        Self {
+            account: None,
+            region: None,
+            states: Vec::new(),
+            session_duration_s: 3600,
+            narrow_session: true,
+            allow_local_index: false,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub mod ids;
 pub mod policy;
 pub mod report;
 pub mod resource;
+pub mod scope;
 pub mod wire;
 
 pub use ids::{AccountId, AgentId, Arn, Audience, IssuerUrl, Kid, OrgId, Partition, Region, RoleArn, ScanId, Subject};
+pub use scope::SessionScope;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::claims::TrustForm;
 use crate::ids::{AccountId, AgentId, Audience, IssuerUrl, OrgId, Region, RoleArn};
+use crate::scope::SessionScope;
 
 /// Paths of the issuer, relative to the issuer URL.
 pub mod paths {
@@ -30,6 +31,10 @@ pub mod paths {
     pub const ENROL: &str = "/api/v2/agents/enrol";
     /// The calling agent: its org and accounts. Authenticated by a client assertion as bearer token.
     pub const AGENT: &str = "/api/v2/agent";
+    /// The calling agent's key: puts another one in its place. Authenticated by an assertion of the present key.
+    pub const AGENT_KEY: &str = "/api/v2/agent/key";
+    /// A federation token for the holder of an API key; `{org_id}` is the org's UUID.
+    pub const FEDERATION_TOKEN: &str = "/api/v2/orgs/{org_id}/federation-token";
 }
 
 /// `client_assertion_type` of RFC 7523.
@@ -94,6 +99,25 @@ pub struct EnrolRequest {
     /// A name for people: the agent's host.
     #[serde(default)]
     pub name: String,
+}
+
+/// Request of `POST /api/v2/agent/key`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKeyRequest {
+    /// The public key that takes the place of the one that signed the request's assertion.
+    pub public_key: PublicJwk,
+}
+
+/// Request of `POST /api/v2/orgs/{org_id}/federation-token`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationTokenRequest {
+    /// The registered role that the token is to be pinned to.
+    pub role_arn: RoleArn,
+    /// What the session is for.
+    #[serde(default)]
+    pub scope: SessionScope,
 }
 
 /// Stands in the error of reading a [`PublicJwk`] from a JWK that holds private members.
@@ -205,11 +229,17 @@ pub struct TokenResponse {
     pub token_type: String,
     /// Seconds until the token expires.
     pub expires_in: i64,
+    /// What the session is for, and so which session policy narrows it. An answer without one is for a scan.
+    #[serde(default)]
+    pub scope: SessionScope,
 }
 
 impl fmt::Debug for TokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenResponse").field("expires_in", &self.expires_in).finish_non_exhaustive()
+        f.debug_struct("TokenResponse")
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
     }
 }
 

@@ -12,17 +12,19 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::accounts::Pepper;
 use crate::audit::Ledger;
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, Limits};
-use crate::federation::{OrgIssuers, Publications, Settings};
+use crate::federation::{Authority, Minter, OrgIssuers, Publications, RecentAssertions, Settings, SigningPool};
 use crate::http;
 use crate::http::client_address::TrustedProxies;
 use crate::http::rate_limit::ClientLimiter;
 use crate::http::server::Server;
 use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::jobs::{self, Runner};
-use crate::keyring::{KeySetId, Keyring};
+use crate::keyring::{KeySetId, KeyVault, Keyring};
+use crate::secrets;
 use crate::store::{Store, orgs};
 use crate::telemetry::metrics::Metrics;
 
@@ -37,7 +39,11 @@ pub(crate) struct App {
     clock: Arc<dyn Clock>,
     store: Store,
     ledger: Ledger,
+    authority: Authority,
+    signing: SigningPool,
+    recent_assertions: RecentAssertions,
     keyring: Keyring,
+    pepper: Pepper,
     settings: Settings,
     publications: ArcSwap<Publications>,
     publishing: Mutex<()>,
@@ -96,8 +102,31 @@ impl App {
         reloaded
     }
 
+    /// Look-ups of who may have which token, kept in memory.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// What makes tokens.
+    pub(crate) fn minter(&self) -> Minter<'_> {
+        Minter {
+            clock: &*self.clock,
+            settings: &self.settings,
+            keyring: &self.keyring,
+            authority: &self.authority,
+            recent: &self.recent_assertions,
+            signing: &self.signing,
+            ledger: &self.ledger,
+        }
+    }
+
     pub(crate) fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// What API keys are hashed with.
+    pub(crate) fn pepper(&self) -> &Pepper {
+        &self.pepper
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -171,6 +200,7 @@ impl Issuer {
         let base_path = crate::config::base_path(&config.server.issuer_url).map_err(anyhow::Error::msg)?;
         let store = open_store(&config.store.path).await?;
         let keyring = open_keys(&config, &store, &clock, lost_keys).await?;
+        let pepper = open_pepper(&config, &store, &*clock, lost_keys).await?;
         let ledger = Ledger::start(&store, clock.clone()).await.map_err(crate::Error::from)?;
         let settings = config.settings();
         let issuers = orgs::issuers(&mut *store.connection().await.map_err(crate::Error::from)?)
@@ -195,7 +225,11 @@ impl Issuer {
             clock: clock.clone(),
             store: store.clone(),
             ledger: ledger.clone(),
+            authority: Authority::new(store.clone()),
+            signing: SigningPool::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
+            recent_assertions: RecentAssertions::default(),
             keyring,
+            pepper,
             settings,
             publications,
             publishing: Mutex::new(()),
@@ -339,6 +373,25 @@ async fn open_keys(
     lost_keys: LostKeys,
 ) -> Result<Keyring, crate::Error> {
     Ok(Keyring::open(config.catalogue(store, clock.clone()), lost_keys).await?)
+}
+
+/// Opens the pepper of the API keys, which the first start makes. Where the old keys were given up, the master key of the old
+/// pepper may be gone with them.
+async fn open_pepper(
+    config: &Config,
+    store: &Store,
+    clock: &dyn Clock,
+    lost_keys: LostKeys,
+) -> Result<Pepper, crate::Error> {
+    let vault = KeyVault::new(&config.keys, &config.server.issuer_url, store);
+    let master_keys = vault.master_keys().await?;
+    match secrets::pepper(store, &master_keys, clock.now_ms()).await {
+        Err(crate::Error::Keyring(error)) if lost_keys == LostKeys::GiveUp => {
+            tracing::warn!(error = %error, "the API keys made so far are given up too: make new ones");
+            secrets::replace_pepper(store, &master_keys).await
+        }
+        opened => opened,
+    }
 }
 
 /// jsonwebtoken has no default where several back ends are linked; ours is aws-lc.

@@ -2,6 +2,7 @@
 
 use driftwise_contract::{AccountId, AgentId, OrgId, RoleArn};
 
+use crate::accounts::{ApiKeyId, ApiKeyScope, EnrolmentCodeId};
 use crate::audit::LedgerFault;
 use crate::federation::AssertionFault;
 use crate::keyring::KeyringError;
@@ -48,6 +49,39 @@ pub enum Error {
     /// The public key belongs to an agent already.
     #[error("this public key is registered already")]
     PublicKeyTaken,
+    /// The org has no such agent, or it was revoked before.
+    #[error("org {org} has no agent {agent} that could be revoked")]
+    AgentNotRevocable {
+        /// The org that was asked.
+        org: OrgId,
+        /// The agent that it does not have.
+        agent: AgentId,
+    },
+    /// The org has no unused enrolment code of that id.
+    #[error("org {org} has no unused enrolment code {code}")]
+    EnrolmentCodeUnknown {
+        /// The org that was asked.
+        org: OrgId,
+        /// The id that was given.
+        code: EnrolmentCodeId,
+    },
+    /// The API key is malformed, unknown, revoked, expired, or its secret is wrong: which one is not told.
+    #[error("the API key is unknown, revoked or expired")]
+    ApiKeyInvalid,
+    /// The org has no such API key, or it was revoked before.
+    #[error("org {org} has no API key {key} that could be revoked")]
+    ApiKeyNotRevocable {
+        /// The org that was asked.
+        org: OrgId,
+        /// The key that it does not have.
+        key: ApiKeyId,
+    },
+    /// The API key may not do this.
+    #[error("the API key does not have the scope {0}")]
+    ApiKeyScopeMissing(ApiKeyScope),
+    /// More is waiting than the issuer works off in time.
+    #[error("the issuer has too much to do")]
+    Busy,
     /// The client assertion was not accepted.
     #[error("{0}")]
     Assertion(#[from] AssertionFault),
@@ -128,6 +162,18 @@ impl Error {
             Self::RoleNotRegistered(_) => "Register it: `driftwise-issuer account register --org ORG --account-id ID \
                                            --role-arn ARN --region REGION`."
                 .into(),
+            Self::AgentNotRevocable { org, .. } => format!("`driftwise-issuer agent list --org {org}` shows its agents."),
+            Self::EnrolmentCodeUnknown { org, .. } => {
+                format!("`driftwise-issuer enrolment-code list --org {org}` shows its codes.")
+            }
+            Self::ApiKeyInvalid => "Make another one: `driftwise-issuer apikey create --org ORG --name NAME --scope \
+                                    SCOPE`."
+                .into(),
+            Self::ApiKeyNotRevocable { org, .. } => format!("`driftwise-issuer apikey list --org {org}` shows its keys."),
+            Self::ApiKeyScopeMissing(scope) => {
+                format!("Make a key that has it: `driftwise-issuer apikey create --org ORG --name NAME --scope {scope}`.")
+            }
+            Self::Busy => "Try again in a second.".into(),
             Self::Keyring(error) => return error.hint(),
             Self::Store(StoreError::Missing { .. }) => {
                 "Name the configuration with --config or DRIFTWISE_ISSUER_CONFIG: relative paths are resolved against \

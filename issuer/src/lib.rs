@@ -9,6 +9,7 @@
 //! | [`federation`] | discovery, JWKS, who may have a token and what stands in it |
 //! | [`audit`] | the audit log: hash chains, and the writer that makes a token's row durable before the token leaves |
 //! | [`accounts`] | orgs' names, AWS accounts, agents' keys and enrolment codes, as parsed values |
+//! | [`secrets`] | the issuer's other secrets at rest: the pepper of the API keys |
 //! | [`setup`] | documents for an org's AWS account |
 //! | [`store`] | the only SQL |
 //! | [`http`] | the only HTTP |
@@ -29,6 +30,7 @@ pub mod federation;
 pub mod http;
 mod jobs;
 pub mod keyring;
+pub mod secrets;
 pub mod setup;
 pub mod store;
 pub mod telemetry;

@@ -5,6 +5,7 @@ use driftwise_contract::codes::Code;
 
 use super::Context;
 use crate::fault::Fault;
+use crate::identity::rotate::settle;
 use crate::issuer_client::IssuerClient;
 
 #[derive(Debug, clap::Args)]
@@ -16,8 +17,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, context: Context) -> Result<u8, Fault> {
     context.config.check()?;
-    let enrolled = context.data_dir()?.load()?;
-    let issuer = IssuerClient::new(enrolled.identity.issuer.clone(), &context.config.issuer, context.clock)?;
+    let dir = context.data_dir()?;
+    let issuer = IssuerClient::new(dir.load()?.identity.issuer, &context.config.issuer, context.clock)?;
+    let enrolled = settle(&issuer, &dir).await?;
     let info = issuer.agent(&enrolled).await?;
     let text = if args.json {
         serde_json::to_string_pretty(&info)

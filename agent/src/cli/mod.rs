@@ -5,6 +5,7 @@
 
 mod accounts;
 mod enrol;
+mod rotate_key;
 mod scan;
 mod state;
 
@@ -49,6 +50,8 @@ struct Cli {
 enum Command {
     /// Register this machine with an issuer, by a one-time code.
     Enrol(enrol::Args),
+    /// Put a new private key in place of this machine's; the old one counts no longer.
+    RotateKey(rotate_key::Args),
     /// Scan an account and report its drift.
     Scan(scan::Args),
     /// List the accounts that the org registered.
@@ -99,6 +102,7 @@ async fn dispatch(cli: Cli, clock: SharedClock) -> Result<u8, Fault> {
     let context = Context { config, data_dir: cli.data_dir, quiet: cli.quiet, clock };
     match cli.command {
         Command::Enrol(args) => enrol::run(args, context).await,
+        Command::RotateKey(args) => rotate_key::run(&args, context).await,
         Command::Scan(args) => scan::run(args, context).await,
         Command::Accounts(args) => accounts::run(&args, context).await,
         Command::State(args) => state::run(args).await,

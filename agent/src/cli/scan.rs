@@ -11,6 +11,8 @@ use super::{Context, say};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::files::{Mode, write_atomically};
+use crate::identity::rotate::settle;
+use crate::issuer_client::IssuerClient;
 use crate::report::{console, json};
 use crate::scan::{self, Progress};
 
@@ -64,8 +66,10 @@ enum Output {
 pub(super) async fn run(args: Args, mut context: Context) -> Result<u8, Fault> {
     args.override_settings(&mut context.config);
     context.config.check()?;
-    let enrolled = context.data_dir()?.load()?;
-    super::enrol::same_issuer(args.issuer.as_ref(), &enrolled.identity.issuer)?;
+    let dir = context.data_dir()?;
+    let issuer = dir.load()?.identity.issuer;
+    super::enrol::same_issuer(args.issuer.as_ref(), &issuer)?;
+    let enrolled = settle(&IssuerClient::new(issuer, &context.config.issuer, context.clock.clone())?, &dir).await?;
     let progress = if context.quiet { Progress::quiet() } else { Progress::on_stderr() };
     let report = Box::pin(scan::run(&context.config, enrolled, context.clock, &progress)).await?;
     let text = render(&report, args.output, args.output_file.is_none())?;

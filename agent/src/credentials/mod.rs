@@ -1,14 +1,16 @@
 //! Credentials: a federation token exchanged for a role's session, and renewed before it ends.
 //!
 //! No access key is stored anywhere: the session lives in memory, and [`WebIdentity`] gives it to the SDK's clients as their
-//! credentials provider. [`refusal`] says what each of STS's refusals means.
+//! credentials provider. [`SessionPolicy`] narrows it to what a scan needs. [`refusal`] says what each of STS's refusals means.
 
 pub mod refusal;
+mod session_policy;
 mod web_identity;
 
 use std::time::Duration;
 
-pub use web_identity::{WebIdentity, session_name};
+pub use session_policy::SessionPolicy;
+pub use web_identity::{WantedSession, WebIdentity, session_name};
 
 /// A session that ends sooner than this is renewed.
 pub const REFRESH_BEFORE: Duration = Duration::from_mins(5);

@@ -12,21 +12,40 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use driftwise_contract::RoleArn;
+use aws_sdk_sts::types::PolicyDescriptorType;
 use driftwise_contract::codes::Code;
+use driftwise_contract::{RoleArn, SessionScope};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
-use super::REFRESH_BEFORE;
+use super::{REFRESH_BEFORE, SessionPolicy};
 use super::refusal::{self, Again};
 use crate::aws::{AwsFailure, Service};
 use crate::clock::SharedClock;
 use crate::fault::Fault;
 use crate::identity::Enrolled;
 use crate::issuer_client::{FederationToken, IssuerClient};
+use crate::state::StateSource;
 
 /// How often a token is shown to STS again when STS could not get the issuer's keys.
 const KEY_ATTEMPTS: u32 = 3;
+
+/// The session that is wanted, and by whom.
+#[derive(Debug)]
+pub struct WantedSession {
+    /// The agent.
+    pub enrolled: Enrolled,
+    /// The role to assume.
+    pub role: RoleArn,
+    /// What the session is for.
+    pub scope: SessionScope,
+    /// Where the Terraform states lie: a scan's session reads no other objects.
+    pub states: Vec<StateSource>,
+    /// How long it lasts, in seconds: 900 to 43,200, at most the role's maximum.
+    pub duration_s: i32,
+    /// The first wait before a token is shown again.
+    pub backoff: Duration,
+}
 
 /// Assumes one role with the agent's federation tokens, and gives the sessions to the SDK.
 #[derive(Clone)]
@@ -35,34 +54,23 @@ pub struct WebIdentity(Arc<Inner>);
 struct Inner {
     sts: aws_sdk_sts::Client,
     issuer: IssuerClient,
-    enrolled: Enrolled,
-    role: RoleArn,
-    duration_s: i32,
-    backoff: Duration,
+    wanted: WantedSession,
     clock: SharedClock,
     session: Mutex<Option<Credentials>>,
 }
 
 impl fmt::Debug for WebIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebIdentity").field("role", &self.0.role).finish_non_exhaustive()
+        f.debug_struct("WebIdentity").field("role", &self.0.wanted.role).finish_non_exhaustive()
     }
 }
 
 impl WebIdentity {
     /// Nothing is called yet. `config` must hold no credentials: the call is unsigned.
-    pub fn new(
-        config: &SdkConfig,
-        issuer: IssuerClient,
-        enrolled: Enrolled,
-        role: RoleArn,
-        duration_s: i32,
-        backoff: Duration,
-        clock: SharedClock,
-    ) -> Self {
+    pub fn new(config: &SdkConfig, issuer: IssuerClient, wanted: WantedSession, clock: SharedClock) -> Self {
         let sts = aws_sdk_sts::Client::new(config);
         let session = Mutex::new(None);
-        Self(Arc::new(Inner { sts, issuer, enrolled, role, duration_s, backoff, clock, session }))
+        Self(Arc::new(Inner { sts, issuer, wanted, clock, session }))
     }
 
     /// The present session, or a new one when there is none or it ends within [`REFRESH_BEFORE`].
@@ -83,8 +91,12 @@ fn outlives(expiry: Option<SystemTime>, moment: SystemTime) -> bool {
 }
 
 impl Inner {
+    async fn token(&self) -> Result<FederationToken, Fault> {
+        self.issuer.token(&self.wanted.enrolled, &self.wanted.role, self.wanted.scope).await
+    }
+
     async fn assume(&self) -> Result<Credentials, Fault> {
-        let mut token = self.issuer.token(&self.enrolled, &self.role).await?;
+        let mut token = self.token().await?;
         let mut minted_anew = false;
         let mut attempt = 1;
         loop {
@@ -95,11 +107,11 @@ impl Inner {
             match again {
                 Again::NewToken if !minted_anew => {
                     minted_anew = true;
-                    token = self.issuer.token(&self.enrolled, &self.role).await?;
+                    token = self.token().await?;
                 }
                 Again::SameToken if attempt < KEY_ATTEMPTS => {
                     tracing::warn!(error.code = %fault.code(), attempt, "STS could not get the issuer's keys; trying again");
-                    tokio::time::sleep(self.backoff * attempt).await;
+                    tokio::time::sleep(self.wanted.backoff * attempt).await;
                     attempt += 1;
                 }
                 Again::Never | Again::NewToken | Again::SameToken => return Err(fault),
@@ -109,13 +121,18 @@ impl Inner {
 
     async fn exchange(&self, token: &FederationToken) -> Result<Credentials, (Fault, Again)> {
         let name = session_name(token.jti());
+        // The scope that was granted, not the one that was asked for.
+        let policy = SessionPolicy::of(token.scope(), self.wanted.role.partition(), &self.wanted.states);
+        let managed = policy.managed.iter().map(|arn| PolicyDescriptorType::builder().arn(arn).build()).collect();
         let answer = self
             .sts
             .assume_role_with_web_identity()
-            .role_arn(self.role.as_str())
+            .role_arn(self.wanted.role.as_str())
             .role_session_name(&name)
             .web_identity_token(token.jwt().expose_secret())
-            .duration_seconds(self.duration_s)
+            .duration_seconds(self.wanted.duration_s)
+            .set_policy(policy.inline)
+            .set_policy_arns(Some(managed).filter(|managed: &Vec<_>| !managed.is_empty()))
             .send()
             .await
             .map_err(|error| self.refused(&error))?;
@@ -125,7 +142,7 @@ impl Inner {
                 Again::Never,
             )
         })?;
-        tracing::info!(role.arn = %self.role, session.name = name, "role assumed");
+        tracing::info!(role.arn = %self.wanted.role, scope = %token.scope(), session.name = name, "role assumed");
         let expiry: Option<SystemTime> = (*session.expiration()).try_into().ok();
         Ok(Credentials::new(
             session.access_key_id(),
@@ -137,7 +154,7 @@ impl Inner {
     }
 
     fn refused(&self, error: &SdkError<AssumeRoleWithWebIdentityError, HttpResponse>) -> (Fault, Again) {
-        let message = format!("{} could not be assumed", self.role);
+        let message = format!("{} could not be assumed", self.wanted.role);
         let Some(service) = error.as_service_error() else {
             let failure = AwsFailure::of(Service::Sts, "AssumeRoleWithWebIdentity", error);
             let fault = failure.fault(Code::StsAccessDenied);

@@ -1,10 +1,11 @@
 //! Who the agent is: an id, an org, an issuer, and a private key that never leaves this machine.
 //!
 //! Enrolment ([`enrol`]) makes the key and has the issuer register its public half; [`store`] keeps both as files;
-//! [`key`] signs the short-lived assertions by which the issuer knows the agent again (RFC 7523).
+//! [`key`] signs the short-lived assertions by which the issuer knows the agent again (RFC 7523); [`rotate`] replaces the key.
 
 pub mod enrol;
 pub mod key;
+pub mod rotate;
 pub mod store;
 
 use driftwise_contract::wire::AgentInfo;

@@ -76,13 +76,7 @@ impl DataDir {
             Err(error) => return Err(unreadable(&path, &error)),
         };
         let identity: Identity = serde_json::from_str(&text).map_err(|error| unreadable(&path, &error))?;
-        let key_path = self.key_path(&identity.kid);
-        refuse_shared(&key_path)?;
-        let pem = fs::read_to_string(&key_path).map(SecretString::from).map_err(|e| unreadable(&key_path, &e))?;
-        let key = AgentKey::from_pem(pem).map_err(|error| unreadable(&key_path, &error))?;
-        if *key.kid() != identity.kid {
-            return Err(unreadable(&key_path, &"it holds another key than the identity names"));
-        }
+        let key = self.read_key(&identity.kid)?;
         Ok(Enrolled { identity, key })
     }
 
@@ -93,6 +87,38 @@ impl DataDir {
         let path = self.key_path(key.kid());
         write_atomically(&path, key.pem().expose_secret().as_bytes(), Mode::Private)
             .map_err(|error| unwritable(&path, &error))
+    }
+
+    /// A staged key that is not the identity's yet: what an enrolment or a rotation that was cut off has left. Where there are
+    /// several, the one that was written last.
+    pub fn staged(&self, identity: &Identity) -> Result<Option<AgentKey>, Fault> {
+        let mut staged: Vec<_> = self
+            .key_files()
+            .filter(|(kid, _)| *kid != identity.kid)
+            .map(|(kid, path)| (fs::metadata(&path).and_then(|file| file.modified()).ok(), kid))
+            .collect();
+        staged.sort();
+        staged.pop().map(|(_, kid)| self.read_key(&kid)).transpose()
+    }
+
+    /// The files that are named like keys.
+    fn key_files(&self) -> impl Iterator<Item = (Kid, PathBuf)> {
+        fs::read_dir(&self.0).into_iter().flatten().flatten().filter_map(|entry| {
+            let name = entry.file_name();
+            let kid = name.to_str()?.strip_prefix("key-")?.strip_suffix(".pem")?.parse().ok()?;
+            Some((kid, entry.path()))
+        })
+    }
+
+    fn read_key(&self, kid: &Kid) -> Result<AgentKey, Fault> {
+        let path = self.key_path(kid);
+        refuse_shared(&path)?;
+        let pem = fs::read_to_string(&path).map(SecretString::from).map_err(|error| unreadable(&path, &error))?;
+        let key = AgentKey::from_pem(pem).map_err(|error| unreadable(&path, &error))?;
+        if key.kid() != kid {
+            return Err(unreadable(&path, &"it holds another key than its name says"));
+        }
+        Ok(key)
     }
 
     /// Removes a staged key.
@@ -114,16 +140,9 @@ impl DataDir {
     }
 
     fn remove_other_keys(&self, kept: &Kid) {
-        let kept = self.key_path(kept);
-        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let is_key = name.strip_prefix("key-").and_then(|rest| rest.strip_suffix(".pem"));
-            if is_key.is_some_and(|kid| kid.parse::<Kid>().is_ok())
-                && entry.path() != kept
-                && let Err(error) = fs::remove_file(entry.path())
-            {
-                tracing::warn!(path = %entry.path().display(), error = %error, "a replaced key could not be removed");
+        for (_, path) in self.key_files().filter(|(kid, _)| kid != kept) {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), error = %error, "a replaced key could not be removed");
             }
         }
     }

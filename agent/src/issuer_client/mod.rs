@@ -11,8 +11,10 @@ use std::fmt;
 use std::time::Duration;
 
 use driftwise_contract::codes::Code;
-use driftwise_contract::wire::{AgentInfo, EnrolRequest, JWT_BEARER, TokenResponse, paths};
-use driftwise_contract::{IssuerUrl, RoleArn};
+use driftwise_contract::wire::{
+    AgentInfo, EnrolRequest, JWT_BEARER, PublicJwk, RotateKeyRequest, TokenResponse, paths,
+};
+use driftwise_contract::{IssuerUrl, RoleArn, SessionScope};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -27,6 +29,7 @@ use answer::Answer;
 pub struct FederationToken {
     jwt: SecretString,
     jti: Option<String>,
+    scope: SessionScope,
 }
 
 impl fmt::Debug for FederationToken {
@@ -37,9 +40,14 @@ impl fmt::Debug for FederationToken {
 
 impl FederationToken {
     /// Wraps a token as the issuer gave it. Its claims are read for the id only; AWS verifies the token, not the agent.
-    pub fn new(jwt: SecretString) -> Self {
+    pub fn new(jwt: SecretString, scope: SessionScope) -> Self {
         let jti = token_id(jwt.expose_secret());
-        Self { jwt, jti }
+        Self { jwt, jti, scope }
+    }
+
+    /// What the role's session is for, as the issuer granted it.
+    pub const fn scope(&self) -> SessionScope {
+        self.scope
     }
 
     /// The token itself, for STS and nobody else.
@@ -129,19 +137,33 @@ impl IssuerClient {
         self.send("the agent's accounts", request).await?.agent()
     }
 
+    /// Registers another key in place of the one that `enrolled` holds.
+    pub async fn rotate_key(&self, enrolled: &Enrolled, public_key: &PublicJwk) -> Result<AgentInfo, Fault> {
+        let assertion = self.assertion(enrolled)?;
+        let request = self.http.post(self.issuer.join(paths::AGENT_KEY)).bearer_auth(assertion.expose_secret());
+        let request = request.json(&RotateKeyRequest { public_key: public_key.clone() });
+        self.send("the rotation of its key", request).await?.agent()
+    }
+
     /// A federation token, pinned to one registered role (RFC 6749, section 4.4; RFC 7523; RFC 8707).
-    pub async fn token(&self, enrolled: &Enrolled, role: &RoleArn) -> Result<FederationToken, Fault> {
+    pub async fn token(
+        &self,
+        enrolled: &Enrolled,
+        role: &RoleArn,
+        scope: SessionScope,
+    ) -> Result<FederationToken, Fault> {
         let assertion = self.assertion(enrolled)?;
         let form = [
             ("grant_type", "client_credentials"),
             ("client_assertion_type", JWT_BEARER),
             ("client_assertion", assertion.expose_secret()),
             ("resource", role.as_str()),
+            ("scope", scope.as_str()),
         ];
         // The issuer's own endpoint, not the stored one: a changed file must not lead an assertion elsewhere.
         let request = self.http.post(self.issuer.join(paths::TOKEN)).form(&form);
         let response: TokenResponse = self.send("a token", request).await?.token(role)?;
-        Ok(FederationToken::new(SecretString::from(response.access_token)))
+        Ok(FederationToken::new(SecretString::from(response.access_token), response.scope))
     }
 
     fn assertion(&self, enrolled: &Enrolled) -> Result<SecretString, Fault> {
@@ -171,10 +193,10 @@ mod tests {
     #[test]
     fn a_token_shows_its_id_but_never_itself() {
         // {"alg":"none"} . {"jti":"abc-1"}
-        let token = FederationToken::new(SecretString::from("eyJhbGciOiJub25lIn0.eyJqdGkiOiJhYmMtMSJ9.c2ln"));
+        let token = FederationToken::new(SecretString::from("eyJhbGciOiJub25lIn0.eyJqdGkiOiJhYmMtMSJ9.c2ln"), SessionScope::Scan);
         assert_eq!(token.jti(), Some("abc-1"));
         let shown = format!("{token:?}");
         assert!(shown.contains("abc-1") && !shown.contains("eyJ"), "{shown}");
-        assert_eq!(FederationToken::new(SecretString::from("garbage")).jti(), None);
+        assert_eq!(FederationToken::new(SecretString::from("garbage"), SessionScope::Scan).jti(), None);
     }
 }

@@ -22,7 +22,7 @@ use driftwise_contract::finding::Gap;
 use driftwise_contract::report::ScanReport;
 use driftwise_contract::resource::Resource;
 use driftwise_contract::wire::{AccountInfo, AgentInfo};
-use driftwise_contract::{Region, ScanId};
+use driftwise_contract::{Region, ScanId, SessionScope};
 use uuid::{NoContext, Timestamp, Uuid};
 
 pub use progress::Progress;
@@ -35,7 +35,7 @@ use crate::aws::s3::S3;
 use crate::aws::{AwsSession, sdk_config, sts};
 use crate::clock::{SharedClock, rfc3339};
 use crate::config::Config;
-use crate::credentials::WebIdentity;
+use crate::credentials::{WantedSession, WebIdentity};
 use crate::drift::{Actual, Declared, Join};
 use crate::fault::Fault;
 use crate::iam;
@@ -43,6 +43,7 @@ use crate::identity::Enrolled;
 use crate::inventory::identifiers::{ArnContext, from_arn, from_declared};
 use crate::inventory::{Discovery, Enricher};
 use crate::issuer_client::IssuerClient;
+use crate::state::StateSource;
 use crate::{registry, report};
 
 /// Scans the configured account and gives the report.
@@ -131,15 +132,16 @@ async fn open_session(
     clock: SharedClock,
 ) -> Result<AwsSession, Fault> {
     let base = sdk_config(&config.aws, region).await;
-    let credentials = WebIdentity::new(
-        &base,
-        issuer,
+    let wanted = WantedSession {
         enrolled,
-        account.role_arn.clone(),
-        config.scan.session_duration_s,
-        Duration::from_millis(config.aws.initial_backoff_ms),
-        clock,
-    );
+        role: account.role_arn.clone(),
+        scope: if config.scan.narrow_session { SessionScope::Scan } else { SessionScope::Role },
+        // What does not parse was refused before anybody was called.
+        states: config.scan.states.iter().filter_map(|text| StateSource::parse(text).ok()).collect(),
+        duration_s: config.scan.session_duration_s,
+        backoff: Duration::from_millis(config.aws.initial_backoff_ms),
+    };
+    let credentials = WebIdentity::new(&base, issuer, wanted, clock);
     credentials.session().await?;
     let session = AwsSession::new(&base, SharedCredentialsProvider::new(credentials), &config.aws);
     // Before anything is read: a wrong endpoint or role must not fill a report with another account.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::str::FromStr;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
@@ -12,6 +13,8 @@ use crate::keyring::KeyringError;
 /// Base32 without the characters that people mix up (Crockford's alphabet: no I, L, O, U).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 20;
+/// Of hexadecimal digits: 48 bits tell the codes of an org apart.
+const ID_LENGTH: usize = 12;
 
 /// A code as the operator hands it over. Its Debug shows nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub struct EnrolmentCode(String);
 /// What the store knows of a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolmentCodeHash(String);
+
+/// How lists and commands name a code: the first 12 digits of its hash, from which the code can't be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentCodeId(String);
 
 impl EnrolmentCode {
     /// A new code from the operating system's randomness.
@@ -83,6 +90,48 @@ impl EnrolmentCodeHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What lists call the code.
+    pub fn id(&self) -> EnrolmentCodeId {
+        EnrolmentCodeId(self.0.chars().take(ID_LENGTH).collect())
+    }
+}
+
+impl FromStr for EnrolmentCodeHash {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_lower_hex(text, 64) { Ok(Self(text.to_owned())) } else { Err("it is not 64 hexadecimal digits") }
+    }
+}
+
+impl EnrolmentCodeId {
+    /// The id in hexadecimal.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EnrolmentCodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for EnrolmentCodeId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if is_lower_hex(text, ID_LENGTH) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("expected the {ID_LENGTH} hexadecimal digits that `enrolment-code list` shows, not the code itself"))
+        }
+    }
+}
+
+fn is_lower_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -102,6 +151,15 @@ mod tests {
         }
         assert_ne!(EnrolmentCode::generate().unwrap(), code);
         assert!(!format!("{code:?}").contains(&shown[..5]));
+    }
+
+    #[test]
+    fn the_id_of_a_code_reads_back_and_the_code_is_none() {
+        let code = EnrolmentCode::generate().unwrap();
+        let id = code.hash().id();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!(code.reveal().parse::<EnrolmentCodeId>().is_err());
+        assert_eq!(code.hash().as_str().parse(), Ok(code.hash()));
     }
 
     #[test]

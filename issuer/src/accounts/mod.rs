@@ -1,14 +1,18 @@
-//! What orgs register, as parsed values: names, AWS accounts, agents' public keys, enrolment codes. A value of one of
+//! What orgs register, as parsed values: names, AWS accounts, agents' public keys, enrolment codes, API keys. A value of one of
 //! these types is valid; the store takes and gives nothing else.
 
+mod api_key;
 mod aws_account;
 mod enrolment_code;
 mod issuer_choice;
 mod name;
+mod pepper;
 mod public_key;
 
+pub use api_key::{ApiKey, ApiKeyHash, ApiKeyId, ApiKeyScope, ApiKeyScopes};
 pub use aws_account::AwsAccount;
-pub use enrolment_code::{EnrolmentCode, EnrolmentCodeHash};
+pub use enrolment_code::{EnrolmentCode, EnrolmentCodeHash, EnrolmentCodeId};
 pub use issuer_choice::{AccountIssuer, IssuerKeys};
 pub use name::DisplayName;
-pub use public_key::{KeyAlgorithm, PublicKey};
+pub use pepper::Pepper;
+pub use public_key::{KeyAlgorithm, PublicKey, VerificationKey};

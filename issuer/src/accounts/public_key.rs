@@ -1,6 +1,8 @@
 //! The public keys that agents register. A [`PublicKey`] was checked: RSA of 2,048 to 4,096 bits with a sane exponent, or
 //! a point on P-256, each spelled in the one way that base64url and RFC 7518 allow, so that its thumbprint is unique.
 
+use std::fmt;
+
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
@@ -19,6 +21,12 @@ pub struct PublicKey {
     kid: Kid,
 }
 
+/// A public key made ready to verify: parsed once, used for many signatures.
+pub struct VerificationKey {
+    algorithm: KeyAlgorithm,
+    key: ParsedPublicKey,
+}
+
 /// The one signature algorithm that a key is used with. A key never verifies another: that is what stops a public RSA
 /// key from being taken for an HMAC secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +40,14 @@ pub enum KeyAlgorithm {
 impl PublicKey {
     /// Checks a key.
     pub fn new(jwk: PublicJwk) -> Result<Self, Error> {
-        match &jwk {
-            PublicJwk::Rsa { n, e } => check_rsa(n, e)?,
-            PublicJwk::Ec { crv, x, y } => check_p256(crv, x, y)?,
-        }
+        parse(&jwk)?;
         let kid = thumbprint(&jwk);
         Ok(Self { jwk, kid })
+    }
+
+    /// The key made ready to verify.
+    pub fn prepare(&self) -> Result<VerificationKey, Error> {
+        Ok(VerificationKey { algorithm: self.algorithm(), key: parse(&self.jwk)? })
     }
 
     /// The key as JWK.
@@ -59,6 +69,32 @@ impl PublicKey {
     }
 }
 
+impl VerificationKey {
+    /// The algorithm that it is used with.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// Whether the signature of the message is this key's, in JWS form (RFC 7518, sections 3.3 and 3.4: for P-256 the 64
+    /// bytes of r and s).
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerificationKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+fn parse(jwk: &PublicJwk) -> Result<ParsedPublicKey, Error> {
+    match jwk {
+        PublicJwk::Rsa { n, e } => parse_rsa(n, e),
+        PublicJwk::Ec { crv, x, y } => parse_p256(crv, x, y),
+    }
+}
+
 fn refused(cause: impl Into<String>) -> Error {
     Error::PublicKeyInvalid(cause.into())
 }
@@ -68,7 +104,7 @@ fn decode(member: &str, text: &str) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| refused(format!("its {member} is not base64url without padding")))
 }
 
-fn check_rsa(n: &str, e: &str) -> Result<(), Error> {
+fn parse_rsa(n: &str, e: &str) -> Result<ParsedPublicKey, Error> {
     if n.len() > 700 || e.len() > 12 {
         return Err(refused("an RSA key has 2,048 to 4,096 bits"));
     }
@@ -91,11 +127,10 @@ fn check_rsa(n: &str, e: &str) -> Result<(), Error> {
     }
     RsaPublicKeyComponents { n: modulus, e: exponent }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .map_err(|_| refused("n and e are no RSA key"))?;
-    Ok(())
+        .map_err(|_| refused("n and e are no RSA key"))
 }
 
-fn check_p256(crv: &str, x: &str, y: &str) -> Result<(), Error> {
+fn parse_p256(crv: &str, x: &str, y: &str) -> Result<ParsedPublicKey, Error> {
     if crv != "P-256" {
         return Err(refused(format!("curve {crv:.20}: only P-256 is taken")));
     }
@@ -108,8 +143,7 @@ fn check_p256(crv: &str, x: &str, y: &str) -> Result<(), Error> {
         }
         point.extend(coordinate);
     }
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| refused("x and y are no point on P-256"))?;
-    Ok(())
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| refused("x and y are no point on P-256"))
 }
 
 #[cfg(test)]
@@ -143,6 +177,21 @@ mod tests {
         assert!(ec("P-256", "", "").is_err());
         let zero = URL_SAFE_NO_PAD.encode([0u8; 32]);
         assert!(ec("P-256", &zero, &zero).is_err());
+    }
+
+    #[test]
+    fn a_prepared_key_verifies_its_own_signatures_only() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let key = ec("P-256", &URL_SAFE_NO_PAD.encode(&point[1..33]), &URL_SAFE_NO_PAD.encode(&point[33..])).unwrap();
+        let prepared = key.prepare().unwrap();
+        let signature = pair.sign(&aws_lc_rs::rand::SystemRandom::new(), b"message").unwrap();
+        assert!(prepared.verifies(b"message", signature.as_ref()));
+        assert!(!prepared.verifies(b"massage", signature.as_ref()));
+        assert!(!prepared.verifies(b"message", &signature.as_ref()[..63]));
+        assert!(!prepared.verifies(b"message", b""));
+        let (x, y) = p256();
+        assert!(!ec("P-256", &x, &y).unwrap().prepare().unwrap().verifies(b"message", signature.as_ref()));
     }
 
     #[test]

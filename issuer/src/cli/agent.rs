@@ -1,10 +1,11 @@
 //! `driftwise-issuer agent …`
 
 use clap::Subcommand;
+use driftwise_contract::claims::TOKEN_LIFETIME_S;
 use driftwise_contract::{AgentId, Kid, OrgId};
 use serde::Serialize;
 
-use super::{Context, output, require_org};
+use super::{Context, lifetime, output, require_org};
 use crate::accounts::EnrolmentCode;
 use crate::audit::{self, Chain, Event, Record};
 use crate::clock::rfc3339;
@@ -18,8 +19,17 @@ pub(super) enum Command {
         #[arg(long)]
         org: OrgId,
         /// How long the code is valid: a number with s, m, h or d; at most 30d
-        #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_lifetime_s)]
+        #[arg(long, value_name = "TIME", default_value = "1h", value_parser = lifetime::of_code_s)]
         expires_in: i64,
+    },
+    /// Shut an agent out for good, for instance one whose machine was lost: its next token is refused
+    Revoke {
+        /// The org
+        #[arg(long)]
+        org: OrgId,
+        /// The agent, as `agent list` shows it
+        #[arg(long, value_name = "ID")]
+        agent: AgentId,
     },
     /// List the agents of an org
     List {
@@ -40,8 +50,16 @@ struct CodeView {
 struct AgentView {
     agent_id: AgentId,
     name: String,
-    kid: Kid,
+    kid: Option<Kid>,
     enrolled_at: String,
+    revoked_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RevokedView {
+    agent_id: AgentId,
+    org_id: OrgId,
+    revoked_at: String,
 }
 
 pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
@@ -67,6 +85,24 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let view = CodeView { code: code.reveal(), org_id: org.id, expires_at };
             context.output.value(&view, &view.code)
         }
+        Command::Revoke { org, agent } => {
+            let now_ms = context.clock.now_ms();
+            let mut tx = store.begin().await?;
+            let org = require_org(&mut tx, org).await?;
+            if !agents::revoke(&mut tx, org.scope(), agent, now_ms).await? {
+                return Err(crate::Error::AgentNotRevocable { org: org.id, agent }.into());
+            }
+            let event = Event::AgentRevoked { agent };
+            audit::append(&mut tx, Record::new(Chain::Org(org.id), now_ms, context.actor(), event)).await?;
+            tx.commit().await?;
+            output::say(&format!(
+                "The agent gets no more tokens. Those minted so far stay valid for up to {} minutes; AWS sessions begun with \
+                 them run on until they expire, unless the role's sessions are revoked in AWS.",
+                TOKEN_LIFETIME_S / 60
+            ));
+            let view = RevokedView { agent_id: agent, org_id: org.id, revoked_at: rfc3339(now_ms.div_euclid(1000)) };
+            context.output.value(&view, &agent.to_string())
+        }
         Command::List { org } => {
             let mut db = store.connection().await?;
             let org = require_org(&mut db, org).await?;
@@ -78,45 +114,18 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                     name: agent.name.to_string(),
                     kid: agent.kid,
                     enrolled_at: rfc3339(agent.created_at_ms.div_euclid(1000)),
+                    revoked_at: agent.revoked_at_ms.map(|at_ms| rfc3339(at_ms.div_euclid(1000))),
                 })
                 .collect();
-            context.output.rows(&["AGENT", "NAME", "KEY", "ENROLLED"], &views, |agent| {
-                vec![agent.agent_id.to_string(), agent.name.clone(), agent.kid.to_string(), agent.enrolled_at.clone()]
+            context.output.rows(&["AGENT", "NAME", "KEY", "ENROLLED", "REVOKED"], &views, |agent| {
+                vec![
+                    agent.agent_id.to_string(),
+                    agent.name.clone(),
+                    agent.kid.as_ref().map_or_else(|| "-".into(), Kid::to_string),
+                    agent.enrolled_at.clone(),
+                    agent.revoked_at.clone().unwrap_or_else(|| "-".into()),
+                ]
             })
-        }
-    }
-}
-
-/// `90s`, `15m`, `1h`, `7d`, as seconds.
-fn parse_lifetime_s(text: &str) -> Result<i64, String> {
-    const MAX_S: i64 = 30 * 86_400;
-    let unit_s = match text.bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3_600,
-        Some(b'd') => 86_400,
-        _ => return Err("expected a number with s, m, h or d, such as 15m".into()),
-    };
-    let number = &text[..text.len() - 1];
-    let seconds = number.parse::<u32>().ok().and_then(|number| i64::from(number).checked_mul(unit_s));
-    match seconds {
-        Some(seconds @ 1..=MAX_S) => Ok(seconds),
-        Some(_) => Err("a code is valid for 1s to 30d".into()),
-        None => Err(format!("{number:?} is not a whole number")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lifetimes_are_a_number_and_a_unit() {
-        for (text, seconds) in [("90s", 90), ("15m", 900), ("1h", 3_600), ("30d", 2_592_000)] {
-            assert_eq!(parse_lifetime_s(text), Ok(seconds));
-        }
-        for text in ["", "h", "1", "0s", "31d", "-1h", "1.5h", "1w", "99999999999s", "5µ"] {
-            assert!(parse_lifetime_s(text).is_err(), "{text}");
         }
     }
 }

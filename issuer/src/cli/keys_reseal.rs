@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Context, output};
 use crate::Error;
 use crate::keyring::{KeyVault, MasterKeyCommand, MasterKeySource, Resealed};
+use crate::secrets::StoredSecrets;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -43,7 +44,8 @@ pub(super) async fn run(arguments: Arguments, mut context: Context<'_>) -> anyho
         None => None,
     };
     let new = file.or(command.map(MasterKeySource::Command));
-    let done = vault.reseal(new.as_ref(), &[], arguments.dry_run).await.map_err(Error::from)?;
+    let secrets = StoredSecrets::new(store.clone());
+    let done = vault.reseal(new.as_ref(), &[&secrets], arguments.dry_run).await.map_err(Error::from)?;
     store.close().await;
     let changed = done.iter().filter(|resealed| resealed.is_changed).count();
     let views: Vec<View> =

@@ -3,10 +3,13 @@
 
 mod account;
 mod agent;
+mod apikey;
 mod audit;
 mod config;
+mod enrolment_code;
 mod keys;
 mod keys_reseal;
+mod lifetime;
 mod org;
 mod output;
 mod serve;
@@ -65,6 +68,12 @@ enum Command {
     /// The audit log: verify its chains, list and export rows
     #[command(subcommand)]
     Audit(audit::Command),
+    /// One-time codes with which agents enrol; `agent enrol` makes them
+    #[command(subcommand)]
+    EnrolmentCode(enrolment_code::Command),
+    /// API keys of an org's programs
+    #[command(subcommand, name = "apikey")]
+    ApiKey(apikey::Command),
     /// Documents for an org's AWS account
     #[command(subcommand)]
     Setup(setup::Command),
@@ -153,6 +162,8 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::Account(command) => account::run(command, context).await,
             Command::Agent(command) => agent::run(command, context).await,
             Command::Audit(command) => audit::run(command, context).await,
+            Command::EnrolmentCode(command) => enrolment_code::run(command, context).await,
+            Command::ApiKey(command) => apikey::run(command, context).await,
             Command::Setup(command) => setup::run(command, context).await,
             Command::Keys(command) => keys::run(command, context).await,
         }

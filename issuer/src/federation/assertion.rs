@@ -1,17 +1,21 @@
 //! Client assertions (RFC 7523, section 3): how an agent proves who it is.
 //!
-//! An assertion names an agent and a key; both are believed only after the signature is verified with the **registered** key,
-//! under the one algorithm of that key. Keys and addresses in the header are never used. Then the claims must fit: for
-//! this issuer, now, for five minutes at most, and never seen before.
+//! What needs no key is checked first: the form, and that the claims are for this issuer, now, and for five minutes at most.
+//! The agent and the key that it names are believed only after the signature is verified with the **registered** key, under
+//! the one algorithm of that key. Keys and addresses in the header are never used. And each assertion counts once.
 
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::wire::{ASSERTION_LIFETIME_MAX_S, CLOCK_SKEW_S, PublicJwk};
 use driftwise_contract::{AgentId, Kid};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
 use super::Settings;
 use crate::Error;
-use crate::accounts::{DisplayName, KeyAlgorithm, PublicKey};
+use crate::accounts::{DisplayName, KeyAlgorithm, PublicKey, VerificationKey};
+use crate::audit::{RefusalReason, UsedAssertion};
 use crate::clock::rfc3339;
 use crate::store::{Connection, OrgScope, agents, used_assertions};
 
@@ -24,6 +28,7 @@ const JTI_LENGTH_MAX: usize = 128;
 #[derive(Debug, Clone)]
 pub struct AuthenticatedAgent {
     id: AgentId,
+    kid: Kid,
     scope: OrgScope,
     org_name: DisplayName,
 }
@@ -32,6 +37,11 @@ impl AuthenticatedAgent {
     /// Its id.
     pub fn id(&self) -> AgentId {
         self.id
+    }
+
+    /// The key that it proved it with.
+    pub fn kid(&self) -> &Kid {
+        &self.kid
     }
 
     /// The right to touch its org's rows.
@@ -45,6 +55,9 @@ impl AuthenticatedAgent {
     }
 }
 
+const NOT_REGISTERED: &str = "the client assertion does not verify with a key that is registered for that agent: the agent \
+                              was revoked, its key was replaced, or another key signed; if it is your agent, enrol it again";
+
 /// Why an assertion was not accepted: cause and fix. Never holds the assertion or a part of it that was not verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -52,13 +65,11 @@ pub enum AssertionFault {
     /// Not a JWT of the kind that agents make.
     #[error("the client assertion is malformed: {0}")]
     Malformed(&'static str),
-    /// No agent of that id has that key.
-    #[error(
-        "no agent of that id has that key registered: it was removed or its key was replaced; enrol the agent again"
-    )]
+    /// No agent of that id has that key. Reads like [`Self::Signature`]: which agents and keys there are is not told.
+    #[error("{NOT_REGISTERED}")]
     UnknownKey,
     /// The signature is not one of the registered key.
-    #[error("the signature of the client assertion does not verify with the registered key")]
+    #[error("{NOT_REGISTERED}")]
     Signature,
     /// Meant for somebody else.
     #[error("the aud of the client assertion names neither this issuer nor its token endpoint: it must be {expected}")]
@@ -104,15 +115,29 @@ pub enum AssertionFault {
 }
 
 impl AssertionFault {
+    /// The word under which the audit log has it.
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::Malformed(_) => RefusalReason::AssertionMalformed,
+            Self::UnknownKey => RefusalReason::KeyUnknown,
+            Self::Signature => RefusalReason::SignatureInvalid,
+            Self::Audience { .. } | Self::Subject | Self::Lifetime { .. } | Self::OtherClient => {
+                RefusalReason::ClaimsInvalid
+            }
+            Self::Expired { .. } | Self::NotYet { .. } => RefusalReason::ClockSkew,
+            Self::Replayed => RefusalReason::Replayed,
+        }
+    }
+
     /// Whether the agent's clock is the likely cause.
     pub fn is_clock_skew(&self) -> bool {
         matches!(self, Self::Expired { .. } | Self::NotYet { .. })
     }
 }
 
-/// The claims, before and after the signature is verified. Times as floats or strings, and members given twice, do not
+/// The claims, as they were read. Times as floats or strings, and members given twice, do not
 /// parse.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Claims {
     iss: AgentId,
     sub: AgentId,
@@ -124,7 +149,7 @@ struct Claims {
     jti: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),
@@ -161,41 +186,78 @@ impl<'de> Deserialize<'de> for Present {
 }
 
 /// Who says to have made the assertion, and with which key. Nothing of it is verified.
-struct UnverifiedAssertion<'a> {
-    text: &'a str,
+#[derive(Debug)]
+pub struct UnverifiedAssertion<'a> {
+    /// Header and claims, as they were signed.
+    message: &'a str,
+    signature: Vec<u8>,
     algorithm: KeyAlgorithm,
     kid: Kid,
-    agent: AgentId,
+    claims: Claims,
 }
 
-/// Accepts an assertion once, or says why not.
+/// An assertion that is what it says: fits this issuer and this time, and is signed by the registered key. It may have been
+/// used before.
+#[derive(Debug, Clone)]
+pub struct VerifiedAssertion {
+    agent: AgentId,
+    kid: Kid,
+    jti: String,
+    keep_until_ms: i64,
+}
+
+impl VerifiedAssertion {
+    /// The agent that made it.
+    pub fn agent(&self) -> AgentId {
+        self.agent
+    }
+
+    /// The key that signed it.
+    pub fn kid(&self) -> &Kid {
+        &self.kid
+    }
+
+    /// What is noted of it, so that it counts once.
+    pub fn used(&self) -> UsedAssertion {
+        UsedAssertion { agent: self.agent, jti: self.jti.clone(), keep_until_ms: self.keep_until_ms }
+    }
+}
+
+/// Accepts an assertion once, or says why not. For calls that need no token's speed: looks the key up and notes the use by
+/// itself.
 pub async fn authenticate(
     db: &mut Connection,
     settings: &Settings,
     now_s: i64,
     text: &str,
 ) -> Result<AuthenticatedAgent, Error> {
-    let unverified = UnverifiedAssertion::parse(text)?;
-    let agent = agents::find_by_key(db, unverified.agent, &unverified.kid).await?.ok_or(AssertionFault::UnknownKey)?;
-    let claims = unverified.verify(&agent.key)?;
-    check_claims(&claims, settings, now_s)?;
-    let keep_until_ms = (claims.exp + CLOCK_SKEW_S + 1).saturating_mul(1000);
-    if !used_assertions::insert(db, agent.id, &claims.jti, keep_until_ms).await? {
+    let unverified = UnverifiedAssertion::parse(text, settings, now_s)?;
+    let agent = agents::find_by_key(db, unverified.claimed_agent(), unverified.kid()).await?;
+    let key = agent.as_ref().map(|agent| agent.key.prepare()).transpose()?;
+    let verified = unverified.verify(key.as_ref())?;
+    let agent = agent.ok_or(AssertionFault::UnknownKey)?;
+    let used = verified.used();
+    if !used_assertions::insert(db, used.agent, &used.jti, used.keep_until_ms).await? {
         return Err(AssertionFault::Replayed.into());
     }
-    Ok(AuthenticatedAgent { id: agent.id, scope: agent.scope, org_name: agent.org_name })
+    Ok(AuthenticatedAgent { id: agent.id, kid: verified.kid, scope: agent.scope, org_name: agent.org_name })
 }
 
 impl<'a> UnverifiedAssertion<'a> {
-    fn parse(text: &'a str) -> Result<Self, AssertionFault> {
+    /// Reads an assertion and checks all that needs no key: it costs the least, and tells the caller nothing but what the
+    /// caller wrote.
+    pub fn parse(text: &'a str, settings: &Settings, now_s: i64) -> Result<Self, AssertionFault> {
         let fault = AssertionFault::Malformed;
         if text.len() > LENGTH_MAX {
             return Err(fault("it is longer than 8,192 characters"));
         }
         let mut parts = text.split('.');
-        let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(header), Some(claims), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(fault("a JWT has three parts"));
         };
+        let message = &text[..header.len() + 1 + claims.len()];
         let header: Header = decode_json(header).ok_or(fault("its header is not JSON with alg and kid"))?;
         // RFC 7515, 4.1.11: what is critical and not understood must be refused; nothing critical is understood here.
         if header.crit.0 {
@@ -214,37 +276,71 @@ impl<'a> UnverifiedAssertion<'a> {
             _ => return Err(fault("its alg is neither RS256 nor ES256")),
         };
         let kid = header.kid.parse().map_err(|_| fault("its kid is not the RFC 7638 thumbprint of the key"))?;
-        let claims: Claims = jsonwebtoken::dangerous::insecure_decode_claims(text).map_err(|_| {
-            fault("its claims are not iss, sub (the agent id), aud, iat, exp (whole seconds) and jti, each once")
-        })?;
-        Ok(Self { text, algorithm, kid, agent: claims.iss })
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| fault("its signature is not base64url"))?;
+        let claims: Claims = decode_json(claims).ok_or(fault(
+            "its claims are not iss, sub (the agent id), aud, iat, exp (whole seconds) and jti, each once",
+        ))?;
+        check_claims(&claims, settings, now_s)?;
+        Ok(Self { message, signature, algorithm, kid, claims })
     }
 
-    fn verify(&self, key: &PublicKey) -> Result<Claims, AssertionFault> {
+    /// The agent that it says to be of.
+    pub fn claimed_agent(&self) -> AgentId {
+        self.claims.iss
+    }
+
+    /// The key that it says to be signed by.
+    pub fn kid(&self) -> &Kid {
+        &self.kid
+    }
+
+    /// Verifies the signature with the key that is registered for [`Self::claimed_agent`] under [`Self::kid`]. Where there is
+    /// none, verifies with a key that is nobody's: it takes as long to be told of an unknown key as of a bad signature.
+    pub fn verify(self, key: Option<&VerificationKey>) -> Result<VerifiedAssertion, AssertionFault> {
+        let Some(key) = key else {
+            let nobodys = match self.algorithm {
+                KeyAlgorithm::Rs256 => &NOBODYS_RSA,
+                KeyAlgorithm::Es256 => &NOBODYS_P256,
+            };
+            // The key is public, and so may be its private half: whatever comes out, the answer is no.
+            let _ = nobodys.as_ref().map(|key| key.verifies(self.message.as_bytes(), &self.signature));
+            return Err(AssertionFault::UnknownKey);
+        };
         // The key decides the algorithm, never the header (RFC 8725, section 3.1).
-        if self.algorithm != key.algorithm() {
+        if self.algorithm != key.algorithm() || !key.verifies(self.message.as_bytes(), &self.signature) {
             return Err(AssertionFault::Signature);
         }
-        let (algorithm, decoding_key) = match key.jwk() {
-            PublicJwk::Rsa { n, e } => (Algorithm::RS256, DecodingKey::from_rsa_components(n, e)),
-            PublicJwk::Ec { x, y, .. } => (Algorithm::ES256, DecodingKey::from_ec_components(x, y)),
-        };
-        let decoding_key = decoding_key.map_err(|_| AssertionFault::Signature)?;
-        let mut validation = Validation::new(algorithm);
-        // Times and audience are checked below, against the clock that was passed in.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        jsonwebtoken::decode(self.text, &decoding_key, &validation)
-            .map(|token| token.claims)
-            .map_err(|_| AssertionFault::Signature)
+        let keep_until_ms = (self.claims.exp + CLOCK_SKEW_S + 1).saturating_mul(1000);
+        Ok(VerifiedAssertion { agent: self.claims.iss, kid: self.kid, jti: self.claims.jti, keep_until_ms })
     }
 }
 
+/// The example keys of RFC 7638 (section 3.1) and RFC 7515 (appendix A.3): good for spending time on.
+static NOBODYS_RSA: LazyLock<Option<VerificationKey>> = LazyLock::new(|| {
+    let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3okn\
+             jhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qM\
+             QvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJz\
+             KnqDKgw";
+    prepared(PublicJwk::Rsa { n: n.into(), e: "AQAB".into() })
+});
+static NOBODYS_P256: LazyLock<Option<VerificationKey>> = LazyLock::new(|| {
+    prepared(PublicJwk::Ec {
+        crv: "P-256".into(),
+        x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU".into(),
+        y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0".into(),
+    })
+});
+
+fn prepared(jwk: PublicJwk) -> Option<VerificationKey> {
+    PublicKey::new(jwk).and_then(|key| key.prepare()).ok()
+}
+
+/// An encoded JSON object. An array is none, although it could name the members by their order.
 fn decode_json<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
-    use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    // RFC 8259, section 2: blanks may stand before a value.
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    is_object.then(|| serde_json::from_slice(&bytes).ok()).flatten()
 }
 
 fn check_claims(claims: &Claims, settings: &Settings, now_s: i64) -> Result<(), AssertionFault> {

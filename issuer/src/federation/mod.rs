@@ -4,25 +4,33 @@
 //! - [`Publications`]: discovery, JWKS and federation-info of every issuer as immutable bytes.
 //! - [`issuer_of`]: the issuer and the keys of an account's tokens: shared, or the org's own.
 //! - [`assertion`]: a client assertion (RFC 7523) becomes an [`AuthenticatedAgent`], or a fault.
+//! - [`Authority`]: who has which key and which role, in memory; [`RecentAssertions`]: which assertions were used lately.
 //! - [`prepare`]: every rule about claims; gives a [`PreparedToken`].
-//! - [`sign`]: no rule at all; gives a [`SignedToken`].
+//! - [`SigningPool`]: no rule at all; gives a [`SignedToken`].
+//! - [`Minter`]: from a caller that proved who it is to a token whose audit row is durable.
 
 pub mod assertion;
+mod authority;
 mod documents;
 mod issuer;
+mod mint;
 mod prepare;
 mod publications;
+mod recent;
 mod sign;
 
 use driftwise_contract::wire::paths;
 use driftwise_contract::{Audience, IssuerUrl};
 
 pub use assertion::{AssertionFault, AuthenticatedAgent};
+pub use authority::{Authority, Found, KnownAgent};
 pub use documents::{Document, Documents, JWKS_MAX_AGE_S};
 pub use issuer::{IssuerOf, issuer_of, key_set_of, org_path};
+pub use mint::{Minter, Minting};
 pub use prepare::{PreparedToken, prepare};
 pub use publications::{OrgIssuers, Publications};
-pub use sign::{SignedToken, sign};
+pub use recent::RecentAssertions;
+pub use sign::{SignedToken, SigningPool};
 
 /// What every token and document is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]

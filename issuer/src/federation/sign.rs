@@ -1,12 +1,21 @@
-//! Signing: prepared claims become a compact JWS (RFC 7515). There is no rule here.
+//! Signing: prepared claims become a compact JWS (RFC 7515). There is no rule here about what is signed, only about when: an
+//! RSA signature takes half a millisecond of a core, so it is made on threads of its own, as many as there are cores, and
+//! who finds too many waiting is sent away. The threads that serve keys and pages never sign with RSA.
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use super::PreparedToken;
+use crate::Error;
 use crate::keyring::{KeyringError, Signer};
+
+/// How many tokens may be signed or wait for it, per core: about a quarter of a second of RSA.
+const PLACES_PER_CORE: usize = 512;
 
 /// A signed token. Its Debug shows nothing.
 #[derive(Debug)]
@@ -26,16 +35,50 @@ struct Header<'a> {
     kid: &'a str,
 }
 
-/// Signs a prepared token.
-pub async fn sign(token: &PreparedToken, signer: &dyn Signer) -> Result<SignedToken, KeyringError> {
+/// Where tokens are signed, and how many at a time.
+#[derive(Debug)]
+pub struct SigningPool {
+    places: Semaphore,
+    turns: Semaphore,
+}
+
+impl SigningPool {
+    /// A pool for that many cores.
+    pub fn new(cores: usize) -> Self {
+        let cores = cores.max(1);
+        Self { places: Semaphore::new(cores * PLACES_PER_CORE), turns: Semaphore::new(cores) }
+    }
+
+    /// Signs a prepared token. [`Error::Busy`], at once, when too many wait.
+    pub async fn sign(&self, token: &PreparedToken, signer: &Arc<dyn Signer>) -> Result<SignedToken, Error> {
+        let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
+        let mut text = signing_input(token, &**signer)?;
+        let signature = if signer.occupies_a_core() {
+            // The semaphore is never closed.
+            let _turn = self.turns.acquire().await.map_err(|_| Error::Busy)?;
+            let (signer, message) = (signer.clone(), text.clone());
+            let kid = signer.kid().to_string();
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::spawn_blocking(move || runtime.block_on(signer.sign(message.as_bytes())))
+                .await
+                .map_err(|error| KeyringError::Signing { kid, cause: error.to_string() })??
+        } else {
+            signer.sign(text.as_bytes()).await?
+        };
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+        Ok(SignedToken(text.into()))
+    }
+}
+
+/// Header and claims, as they are signed (RFC 7515, section 5.1).
+fn signing_input(token: &PreparedToken, signer: &dyn Signer) -> Result<String, KeyringError> {
     let header = Header { alg: signer.algorithm(), typ: "JWT", kid: signer.kid().as_str() };
     let fault =
         |error: serde_json::Error| KeyringError::Signing { kid: signer.kid().to_string(), cause: error.to_string() };
-    let mut text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).map_err(fault)?);
+    let mut text = String::with_capacity(1_024);
+    URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(&header).map_err(fault)?, &mut text);
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(token.claims()).map_err(fault)?, &mut text);
-    let signature = signer.sign(text.as_bytes()).await?;
-    text.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, &mut text);
-    Ok(SignedToken(text.into()))
+    Ok(text)
 }

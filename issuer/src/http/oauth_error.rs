@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use driftwise_contract::wire::{OAuthError, OAuthErrorCode};
 
+use super::problem::BUSY_RETRY_AFTER_S;
 use crate::Error;
+use crate::audit::RefusalReason;
 use crate::keyring::KeyringError;
 
 /// A refusal of the token endpoint.
@@ -21,6 +23,11 @@ impl TokenRefusal {
         Self { code, description: description.into() }
     }
 
+    /// The word under which the audit log has a request that was refused before its caller was known.
+    pub(super) fn reason(&self) -> RefusalReason {
+        if self.code == OAuthErrorCode::InvalidScope { RefusalReason::ScopeInvalid } else { RefusalReason::RequestInvalid }
+    }
+
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new(OAuthErrorCode::InvalidRequest, description)
     }
@@ -32,6 +39,7 @@ impl From<Error> for TokenRefusal {
         match &error {
             Error::Assertion(_) => Self::new(OAuthErrorCode::InvalidClient, format!("{error}{hint}")),
             Error::RoleNotRegistered(_) => Self::new(OAuthErrorCode::InvalidTarget, format!("{error}{hint}")),
+            Error::Busy => Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}")),
             Error::Ledger(fault) if fault.is_passing() => {
                 Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"))
             }
@@ -54,6 +62,11 @@ impl From<Error> for TokenRefusal {
             // The rest does not come up when a token is asked for; what does is the caller's fault.
             Error::OrgUnknown(_)
             | Error::AgentUnknown(_)
+            | Error::AgentNotRevocable { .. }
+            | Error::EnrolmentCodeUnknown { .. }
+            | Error::ApiKeyInvalid
+            | Error::ApiKeyNotRevocable { .. }
+            | Error::ApiKeyScopeMissing(_)
             | Error::AccountUnknown { .. }
             | Error::AccountInvalid(_)
             | Error::RoleTaken(_)
@@ -76,11 +89,15 @@ impl IntoResponse for TokenRefusal {
             _ => StatusCode::BAD_REQUEST,
         };
         let is_client = self.code == OAuthErrorCode::InvalidClient;
+        let is_busy = self.code == OAuthErrorCode::TemporarilyUnavailable;
         let body = OAuthError { error: self.code, error_description: self.description };
         let mut response = (status, Json(body)).into_response();
         no_store(&mut response);
         if is_client {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"driftwise\""));
+        }
+        if is_busy {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(BUSY_RETRY_AFTER_S));
         }
         response
     }

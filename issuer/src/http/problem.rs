@@ -13,6 +13,10 @@ use crate::Error;
 use crate::federation::AssertionFault;
 use crate::keyring::KeyringError;
 
+const BUSY: &str = "temporarily_unavailable";
+/// When to come back to a busy issuer, in seconds: its queues empty within one.
+pub(super) const BUSY_RETRY_AFTER_S: &str = "1";
+
 /// An answer that is an error, still without the request id, which [`super::frame::finish`] adds.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -91,6 +95,14 @@ impl Problem {
         problem
     }
 
+    /// No API key at all.
+    pub(super) fn api_key_missing() -> Self {
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, "api_key_missing", "Who is calling?")
+            .detail("Send an API key (dwk_…) as bearer token in the Authorization header.");
+        problem.challenge = Some("Bearer realm=\"driftwise\"");
+        problem
+    }
+
     /// The finished answer.
     pub(super) fn with_request_id(self, request_id: &str) -> Response {
         let body = wire::Problem {
@@ -104,6 +116,9 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.code == BUSY {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(BUSY_RETRY_AFTER_S));
+        }
         if let Some(challenge) = self.challenge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
@@ -158,11 +173,25 @@ impl From<Error> for Problem {
                 told(StatusCode::CONFLICT, "account_has_other_role", "The account has another role")
             }
             Error::RoleTaken(_) => told(StatusCode::CONFLICT, "role_taken", "The role can't be registered"),
-            // What the caller may not know of is not there.
-            Error::OrgUnknown(_) | Error::AgentUnknown(_) | Error::AccountUnknown { .. } => Self::not_found(),
-            Error::Ledger(fault) if fault.is_passing() => {
-                told(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The issuer is busy")
+            Error::ApiKeyInvalid => {
+                let mut problem = told(StatusCode::UNAUTHORIZED, "api_key_invalid", "The API key is not accepted");
+                problem.challenge = Some("Bearer realm=\"driftwise\", error=\"invalid_token\"");
+                problem
             }
+            Error::ApiKeyScopeMissing(_) => {
+                let mut problem = told(StatusCode::FORBIDDEN, "api_key_scope_missing", "The API key may not do this");
+                problem.challenge = Some("Bearer realm=\"driftwise\", error=\"insufficient_scope\"");
+                problem
+            }
+            Error::Busy => told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy"),
+            // What the caller may not know of is not there.
+            Error::OrgUnknown(_)
+            | Error::AgentUnknown(_)
+            | Error::AgentNotRevocable { .. }
+            | Error::EnrolmentCodeUnknown { .. }
+            | Error::ApiKeyNotRevocable { .. }
+            | Error::AccountUnknown { .. } => Self::not_found(),
+            Error::Ledger(fault) if fault.is_passing() => told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy"),
             Error::OrgWithoutIssuer(_) => {
                 told(StatusCode::CONFLICT, "org_without_issuer", "The org has no issuer of its own")
             }
@@ -193,7 +222,7 @@ impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         match rejection {
             JsonRejection::JsonDataError(error) if error.body_text().contains(wire::PRIVATE_KEY_SENT) => {
-                tracing::warn!("refused a private key at enrolment");
+                tracing::warn!("refused a private key where a public one was expected");
                 Error::PublicKeyInvalid(wire::PRIVATE_KEY_SENT.into()).into()
             }
             JsonRejection::BytesRejection(rejection) => rejection.into(),

@@ -14,6 +14,7 @@ use tower_http::trace::TraceLayer;
 
 use super::problem::Problem;
 use super::{api, frame, public_documents, rate_limit, web};
+use crate::accounts::ApiKeyScope;
 use crate::app::App;
 
 /// Who may call a route.
@@ -26,6 +27,8 @@ pub enum Caller {
     Agent,
     /// The holder of an enrolment code.
     CodeHolder,
+    /// The holder of an API key of the org in the path, with that scope.
+    ApiKey(ApiKeyScope),
 }
 
 /// One route.
@@ -61,6 +64,18 @@ pub const ROUTES: &[Route] = &[
         handler: || post(api::agents::enrol),
     },
     Route { method: Method::GET, path: paths::AGENT, caller: Caller::Agent, handler: || get(api::agents::show) },
+    Route {
+        method: Method::POST,
+        path: paths::AGENT_KEY,
+        caller: Caller::Agent,
+        handler: || post(api::agents::rotate_key),
+    },
+    Route {
+        method: Method::POST,
+        path: paths::FEDERATION_TOKEN,
+        caller: Caller::ApiKey(ApiKeyScope::CreateFederationToken),
+        handler: || post(api::federation_token::create),
+    },
 ];
 
 const fn public(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> Route {

@@ -13,10 +13,12 @@ pub struct Agent {
     pub id: AgentId,
     /// Its name, for people.
     pub name: DisplayName,
-    /// The kid of its key.
-    pub kid: Kid,
+    /// The kid of its key; none once it was revoked.
+    pub kid: Option<Kid>,
     /// When it enrolled, epoch milliseconds.
     pub created_at_ms: i64,
+    /// When it was revoked, epoch milliseconds.
+    pub revoked_at_ms: Option<i64>,
 }
 
 /// An agent with one of its keys: what an assertion is checked against. Its scope counts only once the assertion's
@@ -96,23 +98,67 @@ pub async fn find_by_key(db: &mut Connection, id: AgentId, kid: &Kid) -> Result<
     }))
 }
 
-/// The org's agents, oldest first.
+/// Puts a key in place of another one of the agent, from one statement to the next: run it in a transaction. False when
+/// the agent does not have the old key any more.
+pub async fn replace_key(
+    db: &mut Connection,
+    agent: AgentId,
+    old: &Kid,
+    new: &PublicKey,
+    now_ms: i64,
+) -> Result<bool, Error> {
+    // The row goes rather than being marked: a version before this one must not take the key either.
+    let gone = sqlx::query("DELETE FROM agent_keys WHERE kid = $1 AND agent_id = $2")
+        .bind(old.as_str())
+        .bind(agent.to_string())
+        .execute(&mut *db)
+        .await
+        .map_err(StoreError::from)?;
+    if gone.rows_affected() == 0 {
+        return Ok(false);
+    }
+    insert_key(db, agent, new, now_ms).await?;
+    Ok(true)
+}
+
+/// Takes an agent's keys away for good; the agent stays as a record. False when the org has no such agent, or it was
+/// revoked before. Run it in a transaction.
+pub async fn revoke(db: &mut Connection, scope: OrgScope, id: AgentId, now_ms: i64) -> Result<bool, StoreError> {
+    let marked = sqlx::query(
+        "UPDATE agents SET revoked_at_ms = $1 WHERE id = $2 AND org_id = $3 AND revoked_at_ms IS NULL",
+    )
+    .bind(now_ms)
+    .bind(id.to_string())
+    .bind(scope.org().to_string())
+    .execute(&mut *db)
+    .await?;
+    if marked.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM agent_keys WHERE agent_id = $1").bind(id.to_string()).execute(db).await?;
+    Ok(true)
+}
+
+type Row = (String, String, Option<String>, i64, Option<i64>);
+
+/// The org's agents, oldest first; revoked ones too.
 pub async fn list(db: &mut Connection, scope: OrgScope) -> Result<Vec<Agent>, StoreError> {
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT agents.id, agents.name, agent_keys.kid, agents.created_at_ms FROM agents \
-         JOIN agent_keys ON agent_keys.agent_id = agents.id WHERE agents.org_id = $1 \
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT agents.id, agents.name, agent_keys.kid, agents.created_at_ms, agents.revoked_at_ms FROM agents \
+         LEFT JOIN agent_keys ON agent_keys.agent_id = agents.id WHERE agents.org_id = $1 \
          ORDER BY agents.created_at_ms, agents.id",
     )
     .bind(scope.org().to_string())
     .fetch_all(db)
     .await?;
     rows.into_iter()
-        .map(|(id, name, kid, created_at_ms)| {
+        .map(|(id, name, kid, created_at_ms, revoked_at_ms)| {
             Ok(Agent {
                 id: parse("agents.id", &id)?,
                 name: parse("agents.name", &name)?,
-                kid: parse("agent_keys.kid", &kid)?,
+                kid: kid.map(|kid| parse("agent_keys.kid", &kid)).transpose()?,
                 created_at_ms,
+                revoked_at_ms,
             })
         })
         .collect()

@@ -9,6 +9,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "signing keys, roles in any case", include_str!("../../migrations/0002_signing_keys_roles.sql")),
     (3, "key states, replicas", include_str!("../../migrations/0003_key_states.sql")),
     (4, "audit log, authority", include_str!("../../migrations/0004_audit_authority.sql")),
+    (5, "API keys, revoked agents", include_str!("../../migrations/0005_api_keys.sql")),
     (6, "issuers of orgs", include_str!("../../migrations/0006_org_issuers.sql")),
     (7, "sealed keys", include_str!("../../migrations/0007_sealed_keys.sql")),
 ];

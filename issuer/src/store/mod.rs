@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod agents;
+pub mod api_keys;
 pub mod audit;
 pub mod authority;
 mod bulk;
@@ -19,6 +20,7 @@ pub mod orgs;
 pub mod replicas;
 mod scope;
 pub mod sealed_keys;
+pub mod sealed_secrets;
 pub mod signing_keys;
 pub mod used_assertions;
 

@@ -15,12 +15,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{AgentInfo, JWT_BEARER, PublicJwk};
 use driftwise_contract::{AgentId, OrgId};
-use driftwise_issuer::accounts::{AwsAccount, EnrolmentCode, IssuerKeys};
+use driftwise_issuer::accounts::{ApiKey, ApiKeyId, ApiKeyScope, ApiKeyScopes, AwsAccount, EnrolmentCode, IssuerKeys};
 use driftwise_issuer::app::{Issuer, RunningIssuer};
 use driftwise_issuer::clock::Clock;
 use driftwise_issuer::config::{Config, Keys};
 use driftwise_issuer::keyring::{KeyAlgorithm, KeyVault, thumbprint};
-use driftwise_issuer::store::{Store, accounts, enrolment_codes, orgs};
+use driftwise_issuer::store::api_keys::NewApiKey;
+use driftwise_issuer::store::{Store, accounts, api_keys, enrolment_codes, orgs};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -84,7 +85,7 @@ pub(crate) struct TestIssuer {
     pub(crate) store: Store,
     pub(crate) http: Client,
     pub(crate) running: RunningIssuer,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl TestIssuer {
@@ -112,7 +113,7 @@ impl TestIssuer {
         let clock = TestClock::at(NOW_S);
         let running = Issuer::start(config, clock.clone(), listener).await.unwrap();
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { url, clock, store, http, running, _directory: directory }
+        Self { url, clock, store, http, running, directory }
     }
 
     pub(crate) fn token_endpoint(&self) -> String {
@@ -158,6 +159,32 @@ impl TestIssuer {
         let mut db = self.store.connection().await.unwrap();
         enrolment_codes::insert(&mut db, org.scope(), &code.hash(), now_ms, now_ms + 3_600_000).await.unwrap();
         code.reveal()
+    }
+
+    /// An API key that is valid for an hour.
+    pub(crate) async fn api_key(&self, org: &orgs::Org, scopes: &[ApiKeyScope]) -> ApiKey {
+        let keys = Keys { directory: self.directory.path().join("keys"), ..Keys::default() };
+        let vault = KeyVault::new(&keys, &self.url.parse().unwrap(), &self.store);
+        let master_keys = vault.master_keys().await.unwrap();
+        let now_ms = self.clock.now_ms();
+        let pepper = driftwise_issuer::secrets::pepper(&self.store, &master_keys, now_ms).await.unwrap();
+        let key = ApiKey::generate(ApiKeyId::from_uuid(self.clock.new_uuid())).unwrap();
+        let new = NewApiKey {
+            id: key.id(),
+            name: &"ci".parse().unwrap(),
+            hash: &key.hash(&pepper),
+            scopes: &ApiKeyScopes::new(scopes.iter().copied()).unwrap(),
+            expires_at_ms: Some(now_ms + 3_600_000),
+        };
+        let mut db = self.store.connection().await.unwrap();
+        api_keys::insert(&mut db, org.scope(), &new, now_ms).await.unwrap();
+        key
+    }
+
+    /// Asks for a token by API key.
+    pub(crate) async fn ask_by_key(&self, key: &str, org: &str, body: &Value) -> Response {
+        let url = format!("{}/api/v2/orgs/{org}/federation-token", self.url);
+        self.http.post(url).bearer_auth(key).json(body).send().await.unwrap()
     }
 
     pub(crate) async fn enrol(&self, code: &str, key: &TestKey) -> Response {

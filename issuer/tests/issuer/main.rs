@@ -1,5 +1,7 @@
 //! The issuer from outside: real sockets, a real store, real keys; only time is made up.
 
+mod agent_keys;
+mod api_keys;
 mod assertions;
 mod attacks;
 mod audit;

@@ -3,11 +3,14 @@
 
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{JWT_BEARER, Problem};
-use driftwise_issuer::accounts::IssuerKeys;
+use driftwise_issuer::accounts::{ApiKeyScope, IssuerKeys};
 use driftwise_issuer::app::Issuer;
+use driftwise_issuer::clock::Clock as _;
 use driftwise_issuer::config::Config;
 use driftwise_issuer::http::{Caller, ROUTES};
+use driftwise_issuer::store::api_keys;
 use reqwest::{Method, RequestBuilder};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::harness::{NOW_S, TestClock, TestIssuer, TestKey, with};
@@ -22,8 +25,17 @@ pub(crate) fn present(request: RequestBuilder, path: &str, assertion: &str, role
             ("resource", role),
         ]),
         "/api/v2/agent" => request.bearer_auth(assertion),
+        "/api/v2/agent/key" => {
+            request.bearer_auth(assertion).json(&json!({"public_key": TestKey::p256().public_jwk()}))
+        }
         other => panic!("{other} takes assertions: say here how"),
     }
+}
+
+/// Presents an API key with a body that the route takes.
+fn present_key(request: RequestBuilder, path: &str, key: &str, role: &str) -> RequestBuilder {
+    let request = request.bearer_auth(key);
+    if path.ends_with("/federation-token") { request.json(&json!({"role_arn": role})) } else { request }
 }
 
 #[tokio::test]
@@ -31,7 +43,7 @@ async fn every_route_refuses_every_wrong_caller() {
     let issuer = TestIssuer::start().await;
     let org = issuer.org("Acme").await;
     let role = issuer.account(&org, "123456789012", TrustForm::SessionTag).await.role_arn().to_string();
-    let agent = issuer.agent(&org, TestKey::p256()).await;
+    let other_org = issuer.org("Other").await;
     let elsewhere = TestIssuer::start().await;
     let foreign_org = elsewhere.org("Acme").await;
     let foreign_agent = elsewhere.agent(&foreign_org, TestKey::p256()).await;
@@ -39,6 +51,8 @@ async fn every_route_refuses_every_wrong_caller() {
     issuer.org_issuer(&org, IssuerKeys::Shared).await;
 
     for route in ROUTES {
+        // A fresh one for each: some routes change what they are called by.
+        let agent = issuer.agent(&org, TestKey::p256()).await;
         let (method, path) = (
             Method::from_bytes(route.method.as_str().as_bytes()).unwrap(),
             &*route.path.replace("{org_id}", &org.id.to_string()),
@@ -77,6 +91,60 @@ async fn every_route_refuses_every_wrong_caller() {
                     let status = request().header("authorization", scheme).send().await.unwrap().status();
                     assert!(status == 401 || status == 400, "{path} with {scheme}: {status}");
                 }
+            }
+            Caller::ApiKey(scope) => {
+                let key_of = async |org, scopes: &[ApiKeyScope]| {
+                    issuer.api_key(org, scopes).await.reveal().expose_secret().to_owned()
+                };
+                let key = key_of(&org, &[scope]).await;
+                let to = |org: &str| {
+                    let path = route.path.replace("{org_id}", org);
+                    issuer.http.request(method.clone(), format!("{}{path}", issuer.url))
+                };
+                let here = org.id.to_string();
+                let status = async |request: RequestBuilder| request.send().await.unwrap().status().as_u16();
+                assert_eq!(status(present_key(to(&here), path, &key, &role)).await, 200, "{path}");
+                assert_eq!(status(to(&here)).await, 401, "{path} without a key");
+
+                let others: Vec<ApiKeyScope> = ApiKeyScope::ALL.iter().copied().filter(|other| *other != scope).collect();
+                let narrow = key_of(&org, &others).await;
+                assert_eq!(status(present_key(to(&here), path, &narrow, &role)).await, 403, "{path} without the scope");
+
+                let theirs = key_of(&other_org, ApiKeyScope::ALL).await;
+                let nobodys = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21";
+                for (name, org, key) in [
+                    ("another org's key", here.as_str(), &theirs),
+                    ("a key of no such org", nobodys, &key),
+                    ("a path that is no org", "ACME", &key),
+                    ("an org in capitals", &here.to_uppercase(), &key),
+                ] {
+                    assert_eq!(status(present_key(to(org), path, key, &role)).await, 404, "{path} by {name}");
+                }
+
+                let revoked = issuer.api_key(&org, ApiKeyScope::ALL).await;
+                let mut db = issuer.store.connection().await.unwrap();
+                assert!(api_keys::revoke(&mut db, org.scope(), revoked.id(), issuer.clock.now_ms()).await.unwrap());
+                drop(db);
+                let foreign = elsewhere.api_key(&foreign_org, ApiKeyScope::ALL).await;
+                let other_secret = format!("{}{}", &key[..key.len() - 64], "0".repeat(64));
+                for (name, wrong) in [
+                    ("garbage", "garbage"),
+                    ("an assertion", &issuer.assertion(&agent)),
+                    ("an enrolment code", &code),
+                    ("another secret", &other_secret),
+                    ("a key in capitals", &key.to_uppercase()),
+                    ("a revoked key", revoked.reveal().expose_secret()),
+                    ("a key of another issuer", foreign.reveal().expose_secret()),
+                ] {
+                    assert_eq!(status(present_key(to(&here), path, wrong, &role)).await, 401, "{path} by {name}");
+                }
+                for scheme in ["Basic Zm9vOmJhcg==", "Bearer", "Digest x", "bearer  "] {
+                    assert_eq!(status(to(&here).header("authorization", scheme)).await, 401, "{path} with {scheme}");
+                }
+                let ended = key_of(&org, &[scope]).await;
+                issuer.clock.advance(3_600);
+                assert_eq!(status(present_key(to(&here), path, &ended, &role)).await, 401, "{path} by an expired key");
+                issuer.clock.advance(-3_600);
             }
             Caller::CodeHolder => {
                 assert_eq!(request().send().await.unwrap().status(), 415, "{path}");

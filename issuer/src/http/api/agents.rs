@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use driftwise_contract::AgentId;
-use driftwise_contract::wire::{AgentInfo, EnrolRequest};
+use driftwise_contract::wire::{AgentInfo, EnrolRequest, RotateKeyRequest};
 
 use super::super::client_address::ClientAddress;
 use super::super::problem::Problem;
@@ -18,6 +18,7 @@ use crate::Error;
 use crate::accounts::{DisplayName, EnrolmentCode, PublicKey};
 use crate::app::App;
 use crate::audit::{self, Actor, Chain, Event, Record};
+use crate::federation::AssertionFault;
 use crate::store::{Connection, OrgScope, accounts, agents, enrolment_codes, orgs};
 
 /// `POST /api/v2/agents/enrol`: a one-time code for a registered key.
@@ -64,6 +65,37 @@ pub(in crate::http) async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     let mut db = app.store().connection().await.map_err(Error::from)?;
     let info = agent_info(&app, &mut db, agent.id(), agent.scope()).await?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(info)))
+}
+
+/// `POST /api/v2/agent/key`: another key in place of the one that signed the assertion. From the answer on, the old key is
+/// nobody's.
+pub(in crate::http) async fn rotate_key(
+    State(app): State<Arc<App>>,
+    address: ClientAddress,
+    CallingAgent(agent): CallingAgent,
+    request: Result<Json<RotateKeyRequest>, JsonRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Json(request) = request?;
+    let key = PublicKey::new(request.public_key)?;
+    let now_ms = app.clock().now_ms();
+    let mut tx = app.store().begin().await.map_err(Error::from)?;
+    if !agents::replace_key(&mut tx, agent.id(), agent.kid(), &key, now_ms).await? {
+        // Revoked, or replaced by another request, since the assertion was verified.
+        return Err(Error::from(AssertionFault::UnknownKey).into());
+    }
+    let actor = Actor::Agent { id: agent.id(), kid: Some(agent.kid().clone()) };
+    let event =
+        Event::AgentKeyRotated { agent: agent.id(), old_kid: agent.kid().clone(), new_kid: key.kid().clone() };
+    let record = Record::new(Chain::Org(agent.scope().org()), now_ms, actor, event).from(Some(address.ip()));
+    audit::append(&mut tx, record).await.map_err(Error::from)?;
+    let info = agent_info(&app, &mut tx, agent.id(), agent.scope()).await?;
+    tx.commit().await.map_err(Error::from)?;
+
+    tracing::info!(
+        org.id = %agent.scope().org(), agent.id = %agent.id(), agent.kid = %key.kid(), agent.old_kid = %agent.kid(),
+        "replaced an agent's key"
+    );
     Ok(([(CACHE_CONTROL, "no-store")], Json(info)))
 }
 

@@ -3,5 +3,6 @@
 pub(super) mod agents;
 mod bearer;
 pub(super) mod discovery;
+pub(super) mod federation_token;
 pub(super) mod health;
 pub(super) mod token;

@@ -1,5 +1,6 @@
 //! `POST /oauth2/token`: a federation token for an agent (RFC 6749, section 4.4, with RFC 7523 and RFC 8707).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,19 +10,17 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use driftwise_contract::RoleArn;
-use driftwise_contract::claims::TOKEN_LIFETIME_S;
 use driftwise_contract::wire::{JWT_BEARER, OAuthErrorCode, TokenResponse};
-use secrecy::ExposeSecret as _;
+use driftwise_contract::{AgentId, RoleArn, SessionScope};
 
+use super::super::client_address::ClientAddress;
 use super::super::oauth_error::{TokenRefusal, no_store};
 use super::super::problem::Problem;
 use crate::Error;
 use crate::app::App;
-use crate::federation::assertion::authenticate;
-use crate::federation::{AssertionFault, prepare, sign};
-use crate::keyring::KeySetId;
-use crate::store::accounts;
+use crate::audit::{Actor, Chain, TokenRefused};
+use crate::federation::assertion::UnverifiedAssertion;
+use crate::federation::{AssertionFault, Minting};
 
 /// The parameters of a request, each at most once.
 #[derive(Default)]
@@ -35,9 +34,18 @@ struct TokenRequest {
     scope: Option<String>,
 }
 
-/// Authenticates the agent, finds the role among its org's, prepares and signs.
+/// A request that can be answered once the caller is known.
+struct Asked<'a> {
+    assertion: &'a str,
+    client_id: Option<&'a str>,
+    role: RoleArn,
+    session: SessionScope,
+}
+
+/// Authenticates the agent and mints.
 pub(in crate::http) async fn issue(
     State(app): State<Arc<App>>,
+    address: ClientAddress,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -45,7 +53,7 @@ pub(in crate::http) async fn issue(
         Ok(body) => body,
         Err(rejection) => return Problem::from(rejection).into_response(),
     };
-    match mint(&app, &headers, &body).await {
+    match mint(&app, address.ip(), &headers, &body).await {
         Ok(token) => {
             let mut response = Json(token).into_response();
             no_store(&mut response);
@@ -55,42 +63,45 @@ pub(in crate::http) async fn issue(
     }
 }
 
-async fn mint(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<TokenResponse, TokenRefusal> {
-    let request = TokenRequest::parse(headers, body)?;
-    let (assertion, role) = request.check()?;
-
-    let now_s = app.clock().now_s();
-    let mut db = app.store().connection().await.map_err(Error::from)?;
-    let agent = match authenticate(&mut db, app.settings(), now_s, assertion).await {
-        Ok(agent) => agent,
-        Err(error) => {
-            tracing::info!(reason = %error, "refused a client assertion");
-            return Err(error.into());
-        }
+async fn mint(app: &App, address: IpAddr, headers: &HeaderMap, body: &[u8]) -> Result<TokenResponse, TokenRefusal> {
+    let refused = |refusal: TokenRefusal| {
+        let reason = refusal.reason();
+        let refused = TokenRefused { reason, claimed_agent: None, role: None };
+        app.ledger().refused(Chain::Platform, Actor::Unknown, Some(address), refused);
+        refusal
     };
+    let request = TokenRequest::parse(headers, body).map_err(refused)?;
+    let asked = request.check().map_err(refused)?;
+    app.minter().mint_for(async || decide(app, address, &asked).await.map_err(TokenRefusal::from)).await
+}
+
+/// Who asks, by the assertion; cheap checks first.
+async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>) -> Result<Minting, Error> {
+    let refused = |fault: AssertionFault, claimed_agent: Option<AgentId>| {
+        tracing::info!(reason = ?fault.reason(), "refused a client assertion");
+        let refused = TokenRefused { reason: fault.reason(), claimed_agent, role: None };
+        app.ledger().refused(Chain::Platform, Actor::Unknown, Some(address), refused);
+        Error::from(fault)
+    };
+    let unverified = UnverifiedAssertion::parse(asked.assertion, app.settings(), app.clock().now_s())
+        .map_err(|fault| refused(fault, None))?;
+    let claimed = unverified.claimed_agent();
     // RFC 7521, section 4.2: a client_id must name the same client.
-    if request.client_id.is_some_and(|client_id| client_id != agent.id().to_string()) {
-        return Err(Error::from(AssertionFault::OtherClient).into());
+    if asked.client_id.is_some_and(|client_id| client_id != claimed.to_string()) {
+        return Err(refused(AssertionFault::OtherClient, Some(claimed)));
     }
-    let account = accounts::find_by_role(&mut db, agent.scope(), &role).await.map_err(Error::from)?;
-    let Some(account) = account else {
-        tracing::info!(org.id = %agent.scope().org(), agent.id = %agent.id(), role.arn = %role, "refused a role");
-        return Err(Error::RoleNotRegistered(role).into());
-    };
-    drop(db);
-
-    let prepared = prepare(app.settings(), agent.scope(), &account, now_s, app.clock().new_uuid());
-    let keys = app.keyring().current().await.map_err(Error::from)?;
-    let signer = keys.signer(KeySetId::Shared).map_err(Error::from)?;
-    let token = sign(&prepared, &**signer).await.map_err(Error::from)?;
-    tracing::info!(
-        org.id = %agent.scope().org(), agent.id = %agent.id(), token.jti = %prepared.claims().jti,
-        role.arn = %prepared.role(), key.kid = %signer.kid(), "minted a federation token"
-    );
-    Ok(TokenResponse {
-        access_token: token.into_secret().expose_secret().to_owned(),
-        token_type: "Bearer".into(),
-        expires_in: TOKEN_LIFETIME_S,
+    let agent = app.authority().agent(claimed, unverified.kid()).await?;
+    let verified =
+        unverified.verify(agent.as_ref().map(|agent| &agent.value.key)).map_err(|fault| refused(fault, Some(claimed)))?;
+    let agent = agent.ok_or_else(|| refused(AssertionFault::UnknownKey, Some(claimed)))?;
+    Ok(Minting {
+        actor: Actor::Agent { id: verified.agent(), kid: Some(verified.kid().clone()) },
+        scope: agent.value.scope,
+        authority: agent.version,
+        assertion: Some(verified.used()),
+        address: Some(address),
+        role: asked.role.clone(),
+        session: asked.session,
     })
 }
 
@@ -135,8 +146,8 @@ impl TokenRequest {
         Ok(request)
     }
 
-    /// What can be told without knowing the caller: the assertion and the role.
-    fn check(&self) -> Result<(&str, RoleArn), TokenRefusal> {
+    /// What can be told without knowing the caller.
+    fn check(&self) -> Result<Asked<'_>, TokenRefusal> {
         match self.grant_type.as_deref() {
             Some("client_credentials") => {}
             None => return Err(TokenRefusal::invalid_request("grant_type is missing: it must be client_credentials")),
@@ -161,9 +172,13 @@ impl TokenRequest {
                 "client_assertion is missing: send a JWT signed by the agent's key",
             ));
         };
-        if self.scope.is_some() {
-            return Err(TokenRefusal::new(OAuthErrorCode::InvalidScope, "no scopes are served: leave scope out"));
-        }
+        // RFC 6749, section 3.3: without one, a default. A token is for a scan unless more is asked for.
+        let session = match self.scope.as_deref() {
+            None => SessionScope::default(),
+            Some(scope) => {
+                scope.parse().map_err(|cause: String| TokenRefusal::new(OAuthErrorCode::InvalidScope, cause))?
+            }
+        };
         let Some(resource) = self.resource.as_deref() else {
             return Err(TokenRefusal::invalid_request(
                 "resource is missing: it names the role's ARN (RFC 8707), for instance arn:aws:iam::123456789012:role/name",
@@ -172,6 +187,6 @@ impl TokenRequest {
         let role = resource
             .parse()
             .map_err(|error| TokenRefusal::new(OAuthErrorCode::InvalidTarget, format!("resource: {error}")))?;
-        Ok((assertion, role))
+        Ok(Asked { assertion, client_id: self.client_id.as_deref(), role, session })
     }
 }

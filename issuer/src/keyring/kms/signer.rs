@@ -122,6 +122,10 @@ impl Signer for KmsSigner {
         self.algorithm.jws()
     }
 
+    fn occupies_a_core(&self) -> bool {
+        false
+    }
+
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KeyringError>> {
         self.sign_in_kms(message).boxed()
     }

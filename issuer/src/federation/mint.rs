@@ -1,0 +1,210 @@
+//! Minting: from a caller that proved who it is to a token whose audit row is durable.
+//!
+//! The order is the promise: look up (from memory), prepare, sign, commit. The commit takes the assertion, checks that
+//! nothing of what was looked up has changed, and makes the row durable, all or nothing; only then does the token leave.
+//! There may be a row whose token was never handed out (the caller went away), never a token without its row.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use driftwise_contract::claims::TOKEN_LIFETIME_S;
+use driftwise_contract::wire::TokenResponse;
+use driftwise_contract::{RoleArn, SessionScope};
+use secrecy::ExposeSecret as _;
+
+use super::{AssertionFault, Authority, PreparedToken, RecentAssertions, Settings, SigningPool, issuer_of, prepare};
+use crate::Error;
+use crate::audit::{
+    Actor, Chain, Event, Ledger, LedgerEntry, LedgerFault, Record, RefusalReason, TokenMinted, TokenRefused,
+    UsedAssertion,
+};
+use crate::clock::Clock;
+use crate::keyring::{Keyring, Signer};
+use crate::store::OrgScope;
+
+/// How often a token is decided anew because something changed while it was made. A change is an operator's act: two in a row
+/// are rare, three are not seen.
+const ATTEMPTS: u32 = 3;
+
+/// What minting works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Minter<'a> {
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The issuer URL and audience.
+    pub settings: &'a Settings,
+    /// The keys.
+    pub keyring: &'a Keyring,
+    /// Which role is whose.
+    pub authority: &'a Authority,
+    /// Which assertions were taken lately.
+    pub recent: &'a RecentAssertions,
+    /// Where tokens are signed.
+    pub signing: &'a SigningPool,
+    /// Where their rows go.
+    pub ledger: &'a Ledger,
+}
+
+/// Who asks for a token, as far as it was proven.
+#[derive(Debug, Clone)]
+pub struct Minting {
+    /// For the audit log.
+    pub actor: Actor,
+    /// The caller's org.
+    pub scope: OrgScope,
+    /// The authority version at which the caller was looked up.
+    pub authority: i64,
+    /// The assertion that this takes, where the caller came with one.
+    pub assertion: Option<UsedAssertion>,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// The role that the token is to be for.
+    pub role: RoleArn,
+    /// What the role's session is for.
+    pub session: SessionScope,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+enum MintFault {
+    /// The caller must be looked up again: something changed since.
+    #[error("what the token was decided by changed meanwhile")]
+    CallerOutdated,
+    /// The assertion was taken before.
+    #[error("the client assertion was used before")]
+    Replayed,
+    /// Anything else.
+    #[error(transparent)]
+    Refused(#[from] Error),
+}
+
+impl From<MintFault> for Error {
+    fn from(fault: MintFault) -> Self {
+        match fault {
+            // Changes in a row, each while a token was made: come back.
+            MintFault::CallerOutdated => Self::Busy,
+            MintFault::Replayed => AssertionFault::Replayed.into(),
+            MintFault::Refused(error) => error,
+        }
+    }
+}
+
+impl Minter<'_> {
+    /// Asks `decide` for the caller and mints; does both again when something changed meanwhile. `decide` is called once in
+    /// nearly all cases.
+    pub async fn mint_for<F, E>(&self, mut decide: impl FnMut() -> F) -> Result<TokenResponse, E>
+    where
+        F: Future<Output = Result<Minting, E>>,
+        E: From<Error>,
+    {
+        for _ in 0..ATTEMPTS {
+            match self.mint(decide().await?).await {
+                Err(MintFault::CallerOutdated) => {}
+                done => return done.map_err(|fault| Error::from(fault).into()),
+            }
+        }
+        Err(Error::Busy.into())
+    }
+
+    /// Mints once.
+    async fn mint(&self, minting: Minting) -> Result<TokenResponse, MintFault> {
+        if minting.assertion.as_ref().is_some_and(|used| self.recent.contains(used.agent, &used.jti)) {
+            return Err(self.refuse_replay(&minting));
+        }
+        let on_the_way = self.ledger.on_the_way();
+        let found = self.authority.account(minting.scope, &minting.role).await?;
+        let Some(account) = found else {
+            return Err(self.refuse_role(minting).await);
+        };
+        // What was looked up first may be older: the older version counts.
+        let version = minting.authority.min(account.version);
+        let org = minting.scope.org();
+        let issuer = issuer_of(self.settings, org, &account.value)?;
+        let jti = self.clock.new_uuid();
+        let prepared = prepare(&issuer.settings, minting.scope, &account.value, self.clock.now_s(), jti);
+        let keys = self.keyring.current().await.map_err(Error::from)?;
+        let signer = keys.signer(issuer.key_set).map_err(Error::from)?;
+        let token = self.signing.sign(&prepared, signer).await?;
+
+        let event = Event::TokenMinted(minted(&prepared, signer, minting.session));
+        let record = Record::new(Chain::Org(org), self.clock.now_ms(), minting.actor.clone(), event);
+        let entry = LedgerEntry {
+            record: record.from(minting.address),
+            assertion: minting.assertion.clone(),
+            authority: Some(version),
+        };
+        drop(on_the_way);
+        let committed = self.ledger.commit(entry).await;
+        if let (Ok(_) | Err(LedgerFault::Replayed), Some(used)) = (&committed, &minting.assertion) {
+            self.recent.insert(used.agent, &used.jti);
+        }
+        match committed {
+            Ok(_) => {}
+            Err(LedgerFault::AuthorityChanged) => {
+                self.authority.forget(version);
+                return Err(MintFault::CallerOutdated);
+            }
+            Err(LedgerFault::Replayed) => return Err(self.refuse_replay(&minting)),
+            Err(fault) => return Err(Error::from(fault).into()),
+        }
+        tracing::info!(
+            org.id = %org, token.jti = %prepared.claims().jti, role.arn = %prepared.role(), key.kid = %signer.kid(),
+            scope = %minting.session, "minted a federation token"
+        );
+        Ok(TokenResponse {
+            access_token: token.into_secret().expose_secret().to_owned(),
+            token_type: "Bearer".into(),
+            expires_in: TOKEN_LIFETIME_S,
+            scope: minting.session,
+        })
+    }
+
+    /// The assertion was taken before.
+    fn refuse_replay(&self, minting: &Minting) -> MintFault {
+        self.refused(minting, RefusalReason::Replayed, None);
+        MintFault::Replayed
+    }
+
+    fn refused(&self, minting: &Minting, reason: RefusalReason, role: Option<RoleArn>) {
+        let org = minting.scope.org();
+        tracing::info!(org.id = %org, reason = ?reason, role.arn = role.as_ref().map(RoleArn::as_str), "refused a token");
+        let refused = TokenRefused { reason, claimed_agent: None, role };
+        self.ledger.refused(Chain::Org(org), minting.actor.clone(), minting.address, refused);
+    }
+
+    /// The role is not the org's. The assertion counts as used: it was told something.
+    async fn refuse_role(&self, minting: Minting) -> MintFault {
+        // A caller that was shut out since it was looked up is told that, not what its org has registered.
+        match self.authority.is_current(minting.authority).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.authority.forget(minting.authority);
+                return MintFault::CallerOutdated;
+            }
+            Err(error) => return error.into(),
+        }
+        if let Some(used) = &minting.assertion {
+            match self.authority.note_use(used).await {
+                Ok(true) => self.recent.insert(used.agent, &used.jti),
+                Ok(false) => return self.refuse_replay(&minting),
+                Err(error) => return error.into(),
+            }
+        }
+        self.refused(&minting, RefusalReason::RoleNotRegistered, Some(minting.role.clone()));
+        Error::RoleNotRegistered(minting.role).into()
+    }
+}
+
+fn minted(prepared: &PreparedToken, signer: &Arc<dyn Signer>, session: SessionScope) -> TokenMinted {
+    let claims = prepared.claims();
+    TokenMinted {
+        jti: claims.jti.clone(),
+        iss: claims.iss.clone(),
+        sub: claims.sub.clone(),
+        aud: claims.aud.clone(),
+        role: prepared.role().clone(),
+        kid: signer.kid().clone(),
+        exp_s: claims.exp,
+        scope: Some(session.to_string()),
+    }
+}

@@ -1,0 +1,44 @@
+//! `POST /api/v2/orgs/{org_id}/federation-token`: a federation token for the holder of an API key.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use driftwise_contract::wire::FederationTokenRequest;
+
+use super::super::client_address::ClientAddress;
+use super::super::problem::Problem;
+use super::bearer::CallingApiKey;
+use crate::Error;
+use crate::accounts::ApiKeyScope;
+use crate::app::App;
+use crate::audit::Actor;
+use crate::federation::Minting;
+
+/// Mints for a registered role of the key's org.
+pub(in crate::http) async fn create(
+    State(app): State<Arc<App>>,
+    address: ClientAddress,
+    key: CallingApiKey,
+    Path(org): Path<String>,
+    request: Result<Json<FederationTokenRequest>, JsonRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let scope = key.require(ApiKeyScope::CreateFederationToken, &org)?;
+    let Json(request) = request?;
+    let decide = async || -> Result<Minting, Error> {
+        Ok(Minting {
+            actor: Actor::ApiKey { id: key.id().to_string() },
+            scope,
+            authority: key.confirm(&app).await?,
+            assertion: None,
+            address: Some(address.ip()),
+            role: request.role_arn.clone(),
+            session: request.scope,
+        })
+    };
+    let token = app.minter().mint_for(decide).await?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(token)))
+}
