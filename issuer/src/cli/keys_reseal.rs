@@ -13,7 +13,7 @@ use crate::secrets::StoredSecrets;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The new master key: 32 random bytes as base64 or 64 hexadecimal digits [default: the configured one, which then
-    /// replaces keys.previous_master_key_file]
+    /// takes the place of the previous one]
     #[arg(long, value_name = "FILE")]
     new_master_key_file: Option<PathBuf>,
     /// A command that prints the new master key: the program, then each argument; run without a shell

@@ -78,7 +78,7 @@ impl Config {
 
     /// The signing keys as configured.
     pub fn catalogue(&self, store: &crate::store::Store, clock: Arc<dyn Clock>) -> Catalogue {
-        let vault = KeyVault::new(&self.keys, &self.server.issuer_url, store);
+        let vault = KeyVault::new(&self.keys, &self.server.issuer_url, store).with_certificates(self.federation.x5c);
         Catalogue::new(store.clone(), vault, clock, self.keys.algorithm, self.keys.rotation.clone())
     }
 

@@ -21,6 +21,7 @@ pub(super) fn generate(algorithm: KeyAlgorithm, created_at_s: i64) -> Result<Pri
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where map_err hands errors over")]
 fn fault(cause: impl ToString) -> KeyringError {
     KeyringError::Generation(cause.to_string())
 }

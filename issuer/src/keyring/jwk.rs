@@ -52,7 +52,7 @@ pub(super) fn sha1_hex(bytes: &[u8]) -> String {
     digest.as_ref().iter().fold(String::with_capacity(40), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-/// The key as X.509 writes it inside SubjectPublicKeyInfo: an RSAPublicKey (RFC 8017, A.1.1), or the uncompressed point.
+/// The key as X.509 writes it inside `SubjectPublicKeyInfo`: an `RSAPublicKey` (RFC 8017, A.1.1), or the uncompressed point.
 pub(super) fn subject_public_key(public: &PublicJwk) -> Option<Vec<u8>> {
     let number = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
     match public {
@@ -68,7 +68,7 @@ pub(super) fn subject_public_key(public: &PublicJwk) -> Option<Vec<u8>> {
     }
 }
 
-/// The RSA key of a SubjectPublicKeyInfo (RFC 5280, section 4.1), DER.
+/// The RSA key of a `SubjectPublicKeyInfo` (RFC 5280, section 4.1), DER.
 pub(super) fn rsa_from_spki(der: &[u8]) -> Option<PublicJwk> {
     let key = RsaPublicKey::from_public_key_der(der).ok()?;
     // RFC 7518, 6.3: big-endian, the minimum number of octets.
@@ -76,13 +76,13 @@ pub(super) fn rsa_from_spki(der: &[u8]) -> Option<PublicJwk> {
     Some(PublicJwk::Rsa { n: number(key.n()), e: number(key.e()) })
 }
 
-/// What stands before the point in the SubjectPublicKeyInfo of a P-256 key (RFC 5480): the algorithm, the curve, a bit string.
+/// What stands before the point in the `SubjectPublicKeyInfo` of a P-256 key (RFC 5480): the algorithm, the curve, a bit string.
 const P256_SPKI_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// The P-256 key of a SubjectPublicKeyInfo, DER. Whether the point is on the curve is told when it is used.
+/// The P-256 key of a `SubjectPublicKeyInfo`, DER. Whether the point is on the curve is told when it is used.
 pub(super) fn p256_from_spki(der: &[u8]) -> Option<PublicJwk> {
     p256_from_point(der.strip_prefix(&P256_SPKI_PREFIX)?)
 }

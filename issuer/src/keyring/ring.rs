@@ -268,7 +268,8 @@ impl Keyring {
                     Leased { key: open.signer(), lease: lease.clone(), clock: self.inner.catalogue.clock().clone() };
                 Arc::new(leased) as Arc<dyn Signer>
             });
-            let published = PublishedJwks { keys: keys.iter().map(|(_, open)| open.published(false)).collect() };
+            let published =
+                PublishedJwks { keys: keys.iter().map(|(_, open)| catalogue.vault().published(open)).collect() };
             (set, KeySet { signer, published })
         });
         Ok(KeySnapshot::new(sets.collect()))

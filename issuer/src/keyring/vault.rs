@@ -10,7 +10,7 @@ use driftwise_contract::{IssuerUrl, Kid};
 use super::master_key::MasterKeys;
 use super::{
     DatabaseKeys, KeyAlgorithm, KeyDirectory, KeyMaker, KeyStore, KeyringError, Kms, KmsKeyMaker, LocalKeyMaker,
-    MasterKeySource, Reseal, Resealed, SealedKey, SealedSecrets, SigningKey,
+    MasterKeySource, PublishedJwk, Reseal, Resealed, SealedKey, SealedSecrets, SigningKey,
 };
 use crate::config::{KeyBackend, KeyStoreKind, Keys};
 use crate::store::Store;
@@ -24,6 +24,7 @@ pub struct KeyVault {
     master_key: MasterKeySource,
     previous_master_key: Option<MasterKeySource>,
     directory: KeyDirectory,
+    publishes_certificates: bool,
 }
 
 impl KeyVault {
@@ -49,7 +50,15 @@ impl KeyVault {
             master_key: keys.master_key.clone(),
             previous_master_key: keys.previous_master_key.clone(),
             directory,
+            publishes_certificates: false,
         }
+    }
+
+    /// Has keys published with their certificates (`federation.x5c`), or without them, which is the default.
+    #[must_use]
+    pub fn with_certificates(mut self, x5c: bool) -> Self {
+        self.publishes_certificates = x5c;
+        self
     }
 
     /// Where the sealed keys lie.
@@ -71,6 +80,11 @@ impl KeyVault {
         let master_keys = self.master_keys().await?;
         let kms = self.kms.clone();
         blocking(move || sealed.iter().map(|key| key.open(&master_keys, &kms)).collect()).await
+    }
+
+    /// The public half of a key, as this issuer publishes it.
+    pub fn published(&self, key: &SigningKey) -> PublishedJwk {
+        key.published(self.publishes_certificates)
     }
 
     /// Makes a key: sealed and durable in the key store when this returns. The first one makes the master key too, where

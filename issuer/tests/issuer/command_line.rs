@@ -338,3 +338,45 @@ fn config_check_tells_every_fault_and_ends_with_one() {
     let faults = check(&format!("{config}[keys]\nmaster_key_file = \"other.key\"\n"));
     assert!(faults.len() == 1 && faults[0].starts_with("keys: "), "another master key opens nothing: {faults:?}");
 }
+
+#[test]
+fn the_master_key_is_changed_while_either_opens_every_key() {
+    let program = Program::new();
+    program.ok(&["org", "create", "--name", "Acme"]);
+    let sealed = || {
+        let keys = std::fs::read_dir(program.directory.path().join("keys")).unwrap().map(|entry| entry.unwrap().path());
+        let path = keys.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "jwe")).unwrap();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
+    };
+    let (kid, old) = sealed();
+    let new_key = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
+    std::fs::write(program.directory.path().join("new.key"), new_key).unwrap();
+
+    let reseal = ["keys", "reseal", "--new-master-key-file", "new.key", "--json"];
+    let plan = program.json(&[&reseal[..], &["--dry-run"]].concat());
+    assert_eq!(plan, serde_json::json!([{"name": kid, "resealed": true}]));
+    assert_eq!(sealed().1, old, "a dry run changes nothing");
+
+    let output = program.run(&reseal);
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{talk}");
+    assert!(talk.contains("keys.master_key_file") && talk.contains("keys.previous_master_key_file"), "{talk}");
+    assert!(!talk.contains(new_key) && !String::from_utf8(output.stdout).unwrap().contains(new_key));
+    assert_ne!(sealed().1, old);
+    assert_eq!(program.json(&reseal)[0]["resealed"], false, "it is done once");
+
+    // The old master key alone opens nothing any more; with the new one configured, everything is in order.
+    let output = program.run(&["keys", "reseal"]);
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{talk}");
+    assert!(talk.contains("the master key does not open it") && talk.contains("hint:"), "{talk}");
+    let config = program.directory.path().join("driftwise-issuer.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}[keys]\nmaster_key_file = \"new.key\"\n")).unwrap();
+    assert_eq!(program.json(&["keys", "reseal", "--json"])[0]["resealed"], false);
+
+    // And the way back, with the old key as the previous one's stand-in.
+    let keys = "[keys]\nmaster_key_file = \"keys/master.key\"\nprevious_master_key_file = \"new.key\"\n";
+    std::fs::write(&config, format!("{text}{keys}")).unwrap();
+    assert_eq!(program.json(&["keys", "reseal", "--json"])[0]["resealed"], true);
+}

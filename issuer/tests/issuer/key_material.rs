@@ -407,3 +407,20 @@ async fn nothing_is_resealed_when_one_secret_does_not_open() {
         store.read_all().await.unwrap()[0].open(&from, &no_kms()).expect("nothing was changed");
     }
 }
+
+#[tokio::test]
+async fn an_issuer_that_is_told_to_publishes_certificates_and_states_their_thumbprints() {
+    use crate::harness::TestIssuer;
+    let issuer = TestIssuer::start_changed("", |config| config.federation.x5c = true).await;
+    let jwks: serde_json::Value = issuer.get("/.well-known/jwks.json").await.json().await.unwrap();
+    let [key] = jwks["keys"].as_array().unwrap().as_slice() else { panic!("one key") };
+    let mut members: Vec<&str> = key.as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use", "x5c"]);
+    let der = STANDARD.decode(key["x5c"][0].as_str().unwrap()).unwrap();
+    X509Certificate::from_der(&der).unwrap();
+    let info: serde_json::Value = issuer.get("/api/v2/federation-info").await.json().await.unwrap();
+    let sha1 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &der);
+    let sha1 = sha1.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    assert_eq!(info["thumbprints"], serde_json::json!([sha1]));
+}
