@@ -61,7 +61,7 @@ impl Problem {
 
     pub(super) fn not_ready() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The issuer is not ready")
-            .detail("Its store does not answer. The log says why.")
+            .detail("Its store or its signing keys are not in order. The log says why.")
     }
 
     pub(super) fn no_signing_key() -> Self {

@@ -1,4 +1,4 @@
-//! What the issuer tells of itself: logs on stderr and traces over OTLP ([`install`]), and numbers ([`metrics`]).
+//! What the issuer tells of itself: logs on stderr and traces over OTLP (`install`), and numbers ([`metrics`]).
 //!
 //! A log message is readable alone; values are fields with one name each everywhere (`org.id`, `agent.id`, `key.kid`,
 //! `token.jti`). Neither a log line, a span nor a label ever holds a token, key, assertion, code or body.

@@ -252,6 +252,24 @@ async fn metrics_are_scraped_on_their_own_address_only() {
 }
 
 #[tokio::test]
+async fn an_issuer_whose_keys_are_stale_is_not_ready() {
+    let issuer = issuer(|_| {}).await;
+    assert_eq!(issuer.get("/readyz").await.status(), 200);
+    // A refresh may come between the turn of the clock and the question; the next turn comes after it.
+    for _ in 0..100 {
+        issuer.clock.advance(3600);
+        let response = issuer.get("/readyz").await;
+        if response.status() == 503 {
+            let problem: driftwise_contract::wire::Problem = response.json().await.unwrap();
+            assert_eq!(problem.code, "not_ready");
+            assert_eq!(issuer.get("/healthz").await.status(), 200, "it lives");
+            return;
+        }
+    }
+    panic!("it stays ready with stale keys");
+}
+
+#[tokio::test]
 async fn a_running_request_ends_well_while_the_issuer_stops() {
     let issuer = issuer(|_| {}).await;
     let address = issuer.running.address();

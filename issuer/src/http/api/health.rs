@@ -14,10 +14,14 @@ pub(in crate::http) async fn alive() -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store")], "ok\n")
 }
 
-/// `GET /readyz`: the store answers too. A signing key there is always: without one the issuer does not start.
+/// `GET /readyz`: the store answers, and there is an active key that this issuer may sign with and publishes.
 pub(in crate::http) async fn ready(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
+    app.keyring().readiness().map_err(|reason| {
+        tracing::warn!(reason = %reason, "not ready: the signing keys");
+        Problem::not_ready()
+    })?;
     app.store().check().await.map_err(|error| {
-        tracing::error!(error = %error, "not ready");
+        tracing::error!(error = %error, "not ready: the store");
         Problem::not_ready()
     })?;
     Ok(([(CACHE_CONTROL, "no-store")], "ready\n"))
