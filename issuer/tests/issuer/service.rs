@@ -158,6 +158,24 @@ async fn connections_beyond_the_limits_are_closed_and_places_come_free() {
 }
 
 #[tokio::test]
+async fn http_2_is_told_the_limits_of_streams_and_headers() {
+    let issuer = issuer(|config| config.limits.streams_per_connection = 7).await;
+    let mut stream = connect(&issuer).await;
+    // RFC 9113, sections 3.4 and 6.5: the preface, an empty SETTINGS frame; the first frame of the answer is SETTINGS.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "SETTINGS");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let value = |id: u16| {
+        let setting = settings.chunks_exact(6).find(|setting| setting[..2] == id.to_be_bytes()).unwrap();
+        u32::from_be_bytes(setting[2..].try_into().unwrap())
+    };
+    assert_eq!((value(3), value(6)), (7, 16_384), "MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE");
+}
+
+#[tokio::test]
 async fn an_old_connection_takes_no_more_requests() {
     let issuer = issuer(|config| config.limits.connection_age = SHORT).await;
     let mut stream = connect(&issuer).await;
