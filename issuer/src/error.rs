@@ -162,16 +162,22 @@ impl Error {
             Self::RoleNotRegistered(_) => "Register it: `driftwise-issuer account register --org ORG --account-id ID \
                                            --role-arn ARN --region REGION`."
                 .into(),
-            Self::AgentNotRevocable { org, .. } => format!("`driftwise-issuer agent list --org {org}` shows its agents."),
+            Self::AgentNotRevocable { org, .. } => {
+                format!("`driftwise-issuer agent list --org {org}` shows its agents.")
+            }
             Self::EnrolmentCodeUnknown { org, .. } => {
                 format!("`driftwise-issuer enrolment-code list --org {org}` shows its codes.")
             }
             Self::ApiKeyInvalid => "Make another one: `driftwise-issuer apikey create --org ORG --name NAME --scope \
                                     SCOPE`."
                 .into(),
-            Self::ApiKeyNotRevocable { org, .. } => format!("`driftwise-issuer apikey list --org {org}` shows its keys."),
+            Self::ApiKeyNotRevocable { org, .. } => {
+                format!("`driftwise-issuer apikey list --org {org}` shows its keys.")
+            }
             Self::ApiKeyScopeMissing(scope) => {
-                format!("Make a key that has it: `driftwise-issuer apikey create --org ORG --name NAME --scope {scope}`.")
+                format!(
+                    "Make a key that has it: `driftwise-issuer apikey create --org ORG --name NAME --scope {scope}`."
+                )
             }
             Self::Busy => "Try again in a second.".into(),
             Self::Keyring(error) => return error.hint(),

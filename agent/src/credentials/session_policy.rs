@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn the_document_never_exceeds_what_aws_takes() {
-        let names: Vec<String> = (0..60).map(|number| format!("s3://a-long-bucket-name-of-a-team-{number:02}/x")).collect();
+        let names: Vec<String> =
+            (0..60).map(|number| format!("s3://a-long-bucket-name-of-a-team-{number:02}/x")).collect();
         for count in 0..=names.len() {
             let states: Vec<&str> = names[..count].iter().map(String::as_str).collect();
             let inline = scan(&states).inline.unwrap();

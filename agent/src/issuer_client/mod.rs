@@ -193,7 +193,10 @@ mod tests {
     #[test]
     fn a_token_shows_its_id_but_never_itself() {
         // {"alg":"none"} . {"jti":"abc-1"}
-        let token = FederationToken::new(SecretString::from("eyJhbGciOiJub25lIn0.eyJqdGkiOiJhYmMtMSJ9.c2ln"), SessionScope::Scan);
+        let token = FederationToken::new(
+            SecretString::from("eyJhbGciOiJub25lIn0.eyJqdGkiOiJhYmMtMSJ9.c2ln"),
+            SessionScope::Scan,
+        );
         assert_eq!(token.jti(), Some("abc-1"));
         let shown = format!("{token:?}");
         assert!(shown.contains("abc-1") && !shown.contains("eyJ"), "{shown}");

@@ -69,7 +69,8 @@ impl FromStr for ApiKeyId {
     fn from_str(text: &str) -> Result<Self, String> {
         let is_id = is_lower_hex(text, 32);
         let id = is_id.then(|| Uuid::try_parse(text).ok()).flatten();
-        id.map(Self).ok_or_else(|| format!("{text:.80?} is not an API key id: expected 32 lower-case hexadecimal digits"))
+        id.map(Self)
+            .ok_or_else(|| format!("{text:.80?} is not an API key id: expected 32 lower-case hexadecimal digits"))
     }
 }
 

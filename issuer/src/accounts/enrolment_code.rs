@@ -125,7 +125,9 @@ impl FromStr for EnrolmentCodeId {
         if is_lower_hex(text, ID_LENGTH) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("expected the {ID_LENGTH} hexadecimal digits that `enrolment-code list` shows, not the code itself"))
+            Err(format!(
+                "expected the {ID_LENGTH} hexadecimal digits that `enrolment-code list` shows, not the code itself"
+            ))
         }
     }
 }

@@ -23,9 +23,28 @@ impl TokenRefusal {
         Self { code, description: description.into() }
     }
 
+    /// The error code that the caller is given.
+    pub(super) fn code(&self) -> &'static str {
+        match self.code {
+            OAuthErrorCode::InvalidRequest => "invalid_request",
+            OAuthErrorCode::InvalidClient => "invalid_client",
+            OAuthErrorCode::InvalidGrant => "invalid_grant",
+            OAuthErrorCode::UnauthorizedClient => "unauthorized_client",
+            OAuthErrorCode::UnsupportedGrantType => "unsupported_grant_type",
+            OAuthErrorCode::InvalidScope => "invalid_scope",
+            OAuthErrorCode::InvalidTarget => "invalid_target",
+            OAuthErrorCode::TemporarilyUnavailable => "temporarily_unavailable",
+            OAuthErrorCode::ServerError => "server_error",
+        }
+    }
+
     /// The word under which the audit log has a request that was refused before its caller was known.
     pub(super) fn reason(&self) -> RefusalReason {
-        if self.code == OAuthErrorCode::InvalidScope { RefusalReason::ScopeInvalid } else { RefusalReason::RequestInvalid }
+        if self.code == OAuthErrorCode::InvalidScope {
+            RefusalReason::ScopeInvalid
+        } else {
+            RefusalReason::RequestInvalid
+        }
     }
 
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {

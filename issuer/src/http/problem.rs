@@ -103,6 +103,11 @@ impl Problem {
         problem
     }
 
+    /// The code that the caller is given.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The finished answer.
     pub(super) fn with_request_id(self, request_id: &str) -> Response {
         let body = wire::Problem {
@@ -191,7 +196,9 @@ impl From<Error> for Problem {
             | Error::EnrolmentCodeUnknown { .. }
             | Error::ApiKeyNotRevocable { .. }
             | Error::AccountUnknown { .. } => Self::not_found(),
-            Error::Ledger(fault) if fault.is_passing() => told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy"),
+            Error::Ledger(fault) if fault.is_passing() => {
+                told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy")
+            }
             Error::OrgWithoutIssuer(_) => {
                 told(StatusCode::CONFLICT, "org_without_issuer", "The org has no issuer of its own")
             }

@@ -124,14 +124,13 @@ pub async fn replace_key(
 /// Takes an agent's keys away for good; the agent stays as a record. False when the org has no such agent, or it was
 /// revoked before. Run it in a transaction.
 pub async fn revoke(db: &mut Connection, scope: OrgScope, id: AgentId, now_ms: i64) -> Result<bool, StoreError> {
-    let marked = sqlx::query(
-        "UPDATE agents SET revoked_at_ms = $1 WHERE id = $2 AND org_id = $3 AND revoked_at_ms IS NULL",
-    )
-    .bind(now_ms)
-    .bind(id.to_string())
-    .bind(scope.org().to_string())
-    .execute(&mut *db)
-    .await?;
+    let marked =
+        sqlx::query("UPDATE agents SET revoked_at_ms = $1 WHERE id = $2 AND org_id = $3 AND revoked_at_ms IS NULL")
+            .bind(now_ms)
+            .bind(id.to_string())
+            .bind(scope.org().to_string())
+            .execute(&mut *db)
+            .await?;
     if marked.rows_affected() == 0 {
         return Ok(false);
     }

@@ -115,14 +115,13 @@ pub async fn list(db: &mut Connection, scope: OrgScope) -> Result<Vec<ApiKeyReco
 
 /// Revokes a key for good. False when the org has no such key, or it was revoked before.
 pub async fn revoke(db: &mut Connection, scope: OrgScope, id: ApiKeyId, now_ms: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "UPDATE api_keys SET revoked_at_ms = $1 WHERE id = $2 AND org_id = $3 AND revoked_at_ms IS NULL",
-    )
-    .bind(now_ms)
-    .bind(id.to_string())
-    .bind(scope.org().to_string())
-    .execute(db)
-    .await?;
+    let done =
+        sqlx::query("UPDATE api_keys SET revoked_at_ms = $1 WHERE id = $2 AND org_id = $3 AND revoked_at_ms IS NULL")
+            .bind(now_ms)
+            .bind(id.to_string())
+            .bind(scope.org().to_string())
+            .execute(db)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -210,6 +210,19 @@ async fn neither_log_nor_spans_hold_a_secret_at_any_level() {
     for value in [format!("Bearer {api_key}"), "Basic dXNlcjp0b3BzZWNyZXQtcGFzc3dvcmQ=".into()] {
         assert_eq!(http.get(&agent_url).header("authorization", value).send().await.unwrap().status(), 401);
     }
+    let scopes = ["--scope", "federation-token:create,audit:read"];
+    let create = ["apikey", "create", "--org", &org, "--name", "ci"];
+    let working = served.run(&[&create[..], &scopes[..]].concat(), &mut talk);
+    let token_url = format!("{}/api/v2/orgs/{org}/federation-token", served.url);
+    for (role, status) in [(ROLE, 200), ("arn:aws:iam::123456789012:role/other", 404)] {
+        let request = http.post(&token_url).bearer_auth(&working).json(&json!({"role_arn": role}));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        if let Some(token) = response.json::<Value>().await.unwrap()["access_token"].as_str() {
+            secrets.push(token.to_owned());
+        }
+    }
+    secrets.push(working.rsplit_once('_').unwrap().1.to_owned());
     // In a query, where none belongs.
     let url = format!("{}/readyz?access_token={bearer}", served.url);
     assert_eq!(http.get(url).send().await.unwrap().status(), 200);

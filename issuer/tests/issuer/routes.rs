@@ -106,7 +106,8 @@ async fn every_route_refuses_every_wrong_caller() {
                 assert_eq!(status(present_key(to(&here), path, &key, &role)).await, 200, "{path}");
                 assert_eq!(status(to(&here)).await, 401, "{path} without a key");
 
-                let others: Vec<ApiKeyScope> = ApiKeyScope::ALL.iter().copied().filter(|other| *other != scope).collect();
+                let others: Vec<ApiKeyScope> =
+                    ApiKeyScope::ALL.iter().copied().filter(|other| *other != scope).collect();
                 let narrow = key_of(&org, &others).await;
                 assert_eq!(status(present_key(to(&here), path, &narrow, &role)).await, 403, "{path} without the scope");
 

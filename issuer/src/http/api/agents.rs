@@ -85,8 +85,7 @@ pub(in crate::http) async fn rotate_key(
         return Err(Error::from(AssertionFault::UnknownKey).into());
     }
     let actor = Actor::Agent { id: agent.id(), kid: Some(agent.kid().clone()) };
-    let event =
-        Event::AgentKeyRotated { agent: agent.id(), old_kid: agent.kid().clone(), new_kid: key.kid().clone() };
+    let event = Event::AgentKeyRotated { agent: agent.id(), old_kid: agent.kid().clone(), new_kid: key.kid().clone() };
     let record = Record::new(Chain::Org(agent.scope().org()), now_ms, actor, event).from(Some(address.ip()));
     audit::append(&mut tx, record).await.map_err(Error::from)?;
     let info = agent_info(&app, &mut tx, agent.id(), agent.scope()).await?;

@@ -17,6 +17,7 @@ use crate::accounts::ApiKeyScope;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::federation::Minting;
+use crate::telemetry::metrics::Grant;
 
 /// Mints for a registered role of the key's org.
 pub(in crate::http) async fn create(
@@ -39,6 +40,9 @@ pub(in crate::http) async fn create(
             session: request.scope,
         })
     };
-    let token = app.minter().mint_for(decide).await?;
+    let metrics = &app.metrics().tokens;
+    let minted: Result<_, Error> = app.minter().mint_for(decide).await;
+    let token = minted.map_err(Problem::from).inspect_err(|problem| metrics.refused(Grant::ApiKey, problem.code()))?;
+    metrics.minted(Grant::ApiKey);
     Ok(([(CACHE_CONTROL, "no-store")], Json(token)))
 }

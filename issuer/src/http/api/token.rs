@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::audit::{Actor, Chain, TokenRefused};
 use crate::federation::assertion::UnverifiedAssertion;
 use crate::federation::{AssertionFault, Minting};
+use crate::telemetry::metrics::Grant;
 
 /// The parameters of a request, each at most once.
 #[derive(Default)]
@@ -55,11 +56,15 @@ pub(in crate::http) async fn issue(
     };
     match mint(&app, address.ip(), &headers, &body).await {
         Ok(token) => {
+            app.metrics().tokens.minted(Grant::Agent);
             let mut response = Json(token).into_response();
             no_store(&mut response);
             response
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            app.metrics().tokens.refused(Grant::Agent, refusal.code());
+            refusal.into_response()
+        }
     }
 }
 
@@ -91,8 +96,9 @@ async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>) -> Result<Minting
         return Err(refused(AssertionFault::OtherClient, Some(claimed)));
     }
     let agent = app.authority().agent(claimed, unverified.kid()).await?;
-    let verified =
-        unverified.verify(agent.as_ref().map(|agent| &agent.value.key)).map_err(|fault| refused(fault, Some(claimed)))?;
+    let verified = unverified
+        .verify(agent.as_ref().map(|agent| &agent.value.key))
+        .map_err(|fault| refused(fault, Some(claimed)))?;
     let agent = agent.ok_or_else(|| refused(AssertionFault::UnknownKey, Some(claimed)))?;
     Ok(Minting {
         actor: Actor::Agent { id: verified.agent(), kid: Some(verified.kid().clone()) },
