@@ -131,6 +131,7 @@ fn pieces(secret: &str) -> Vec<String> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::too_many_lines, reason = "one run of the program, told in its order")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neither_log_nor_spans_hold_a_secret_at_any_level() {
     let (otlp_endpoint, received) = collector().await;
