@@ -35,6 +35,10 @@ pub mod paths {
     pub const AGENT_KEY: &str = "/api/v2/agent/key";
     /// A federation token for the holder of an API key; `{org_id}` is the org's UUID.
     pub const FEDERATION_TOKEN: &str = "/api/v2/orgs/{org_id}/federation-token";
+    /// An org's audit log, for the holder of an API key.
+    pub const AUDIT_LOG: &str = "/api/v2/orgs/{org_id}/audit-log";
+    /// Whether an org's audit log is intact.
+    pub const AUDIT_LOG_VERIFY: &str = "/api/v2/orgs/{org_id}/audit-log/verify";
 }
 
 /// `client_assertion_type` of RFC 7523.

@@ -46,7 +46,7 @@ pub struct Position {
 /// Adds a record's row, as part of the transaction of the act that it tells of.
 pub async fn append(tx: &mut Tx, record: Record) -> Result<Position, StoreError> {
     let (chain, at_ms) = (record.chain, record.at_ms);
-    let body = record.body().map_err(unwritable)?;
+    let body = record.body().map_err(|fault| unwritable(&fault))?;
     let head = audit::heads(tx, &[chain]).await?.get(&chain).copied().unwrap_or(Head::EMPTY);
     let (row, head) = audit::NewRow::after(head, chain, at_ms, &body);
     audit::insert(tx, &[row]).await?;
@@ -54,6 +54,6 @@ pub async fn append(tx: &mut Tx, record: Record) -> Result<Position, StoreError>
     Ok(Position { chain, seq: head.seq, hash: head.hash })
 }
 
-fn unwritable(fault: CanonicalFault) -> StoreError {
+fn unwritable(fault: &CanonicalFault) -> StoreError {
     StoreError::Corrupt { column: "audit_log.event", cause: fault.to_string() }
 }

@@ -61,7 +61,7 @@ impl RowView {
 
 impl VerdictView {
     /// The view of a verdict.
-    pub fn of(chain: impl ToString, done: &Result<Verified, ChainFault>) -> Self {
+    pub fn of(chain: &impl ToString, done: &Result<Verified, ChainFault>) -> Self {
         Self {
             chain: chain.to_string(),
             intact: done.is_ok(),

@@ -91,6 +91,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// Who runs the command, for the audit log. Names of people only: nothing here is proven.
+    #[expect(clippy::unused_self, reason = "who runs it belongs to what a command works with")]
     fn actor(&self) -> Actor {
         let name = |variable| std::env::var(variable).ok().filter(|name| name.parse::<DisplayName>().is_ok());
         Actor::Operator { user: name("USER").or_else(|| name("LOGNAME")), sudo_user: name("SUDO_USER") }

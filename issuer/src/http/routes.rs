@@ -76,6 +76,18 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::ApiKey(ApiKeyScope::CreateFederationToken),
         handler: || post(api::federation_token::create),
     },
+    Route {
+        method: Method::GET,
+        path: paths::AUDIT_LOG,
+        caller: Caller::ApiKey(ApiKeyScope::ReadAudit),
+        handler: || get(api::audit::list),
+    },
+    Route {
+        method: Method::GET,
+        path: paths::AUDIT_LOG_VERIFY,
+        caller: Caller::ApiKey(ApiKeyScope::ReadAudit),
+        handler: || get(api::audit::check),
+    },
 ];
 
 const fn public(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> Route {

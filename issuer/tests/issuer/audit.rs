@@ -1,7 +1,10 @@
 //! The audit log from outside: what is done has its row, and a log that was tampered with does not verify.
 
+use driftwise_contract::claims::TrustForm;
+use driftwise_issuer::accounts::ApiKeyScope;
 use driftwise_issuer::audit::{Chain, Expected, verify};
 use driftwise_issuer::store::{Store, audit};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use crate::command_line::Program;
@@ -105,4 +108,41 @@ async fn an_enrolment_has_its_row_with_the_callers_address_and_a_refused_one_has
     assert_eq!((&event["agent"], &event["address"]), (&agent.id.to_string().into(), &"127.0.0.1".into()));
     assert_eq!((&event["actor"]["kind"], &event["kid"]), (&"code_holder".into(), &agent.key.kid().into()));
     assert_eq!(verify(&mut db, Chain::Org(org.id), Expected::default()).await.unwrap().rows, 1);
+}
+
+#[tokio::test]
+async fn a_key_reads_its_orgs_log_page_by_page_and_has_it_verified() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let account = issuer.account(&org, "123456789012", TrustForm::SessionTag).await;
+    let agent = issuer.agent(&org, TestKey::p256()).await;
+    for _ in 0..3 {
+        let answer = issuer.ask_token(&issuer.assertion(&agent), account.role_arn().as_str()).await;
+        assert_eq!(answer.status(), 200);
+    }
+    let key = issuer.api_key(&org, &[ApiKeyScope::ReadAudit]).await.reveal();
+    let ask = async |rest: &str| {
+        let url = format!("{}/api/v2/orgs/{}/audit-log{rest}", issuer.url, org.id);
+        let response = issuer.http.get(url).bearer_auth(key.expose_secret()).send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let (status, first) = ask("?limit=2").await;
+    assert_eq!((status, types(&first["rows"])), (200, vec!["agent_enrolled", "token_minted"]));
+    let (_, rest) = ask(&format!("?after_seq={}", first["next_after_seq"])).await;
+    assert_eq!(types(&rest["rows"]), ["token_minted", "token_minted"]);
+    assert_eq!(rest.get("next_after_seq"), None);
+    let minted = &rest["rows"][1]["event"];
+    assert_eq!(minted["actor"]["id"], agent.id.to_string());
+    assert_eq!((&minted["role"], &minted["address"]), (&account.role_arn().as_str().into(), &"127.0.0.1".into()));
+
+    let (status, verdict) = ask("/verify").await;
+    assert_eq!((status, &verdict["intact"], &verdict["rows"]), (200, &true.into(), &4.into()));
+    let hash = verdict["hash"].as_str().unwrap();
+    assert_eq!(ask(&format!("/verify?expected_min_seq=4&expected_hash={hash}")).await.1, verdict);
+    let (_, short) = ask("/verify?expected_min_seq=5").await;
+    assert_eq!(short["intact"], false);
+    assert!(short["fault"].as_str().unwrap().contains("at least 5"), "{short}");
+    for wrong in ["?limit=0", "?limit=1001", "?after_seq=x", "?org=other", "/verify?expected_hash=x"] {
+        assert_eq!(ask(wrong).await.0, 400, "{wrong}");
+    }
 }

@@ -156,15 +156,15 @@ impl Writer {
         let outcomes = batch
             .iter()
             .zip(refusals)
-            .map(|(entry, refusal)| match refusal {
-                Some(refusal) => Err(refusal),
-                None => {
-                    let head = heads.entry(entry.chain).or_insert(Head::EMPTY);
-                    let (row, next) = audit::NewRow::after(*head, entry.chain, entry.at_ms, &entry.body);
-                    rows.push(row);
-                    *head = next;
-                    Ok(Position { chain: entry.chain, seq: next.seq, hash: next.hash })
+            .map(|(entry, refusal)| {
+                if let Some(refusal) = refusal {
+                    return Err(refusal);
                 }
+                let head = heads.entry(entry.chain).or_insert(Head::EMPTY);
+                let (row, next) = audit::NewRow::after(*head, entry.chain, entry.at_ms, &entry.body);
+                rows.push(row);
+                *head = next;
+                Ok(Position { chain: entry.chain, seq: next.seq, hash: next.hash })
             })
             .collect();
         // Of a refused batch there is nothing to write, and its chains' heads stay.

@@ -1,6 +1,7 @@
 //! Endpoints for programs.
 
 pub(super) mod agents;
+pub(super) mod audit;
 mod bearer;
 pub(super) mod discovery;
 pub(super) mod federation_token;
