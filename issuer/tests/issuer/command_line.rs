@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -159,6 +160,65 @@ fn a_mistyped_account_is_removed_and_then_free_for_the_right_org() {
     assert!(String::from_utf8(removed.stderr).unwrap().contains("up to 5 minutes"));
     assert_eq!(program.run(&remove).status.code(), Some(1), "it is gone");
     assert_eq!(register(other, ROLE).status.code(), Some(0));
+}
+
+#[test]
+fn api_keys_are_shown_once_listed_without_their_secret_and_revoked_once() {
+    let program = Program::new();
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let other = program.ok(&["org", "create", "--name", "Other"]);
+    let (org, other) = (org.trim(), other.trim());
+    let create = ["apikey", "create", "--org", org, "--name", "ci", "--scope", "federation-token:create,audit:read"];
+    let key = program.ok(&create);
+    let key = driftwise_issuer::accounts::ApiKey::parse(key.trim()).expect("stdout is the key alone");
+    let id = key.id().to_string();
+    assert_eq!(program.json(&[&create[..], &["--expires-in", "1h", "--json"]].concat())["scopes"][1], "audit:read");
+
+    let listed = program.json(&["apikey", "list", "--org", org, "--json"]);
+    assert_eq!((&listed[0]["api_key_id"], &listed[0]["state"]), (&id.as_str().into(), &"live".into()));
+    let secret = key.reveal();
+    let secret = secret.expose_secret().rsplit('_').next().unwrap();
+    assert!(!listed.to_string().contains(secret) && !program.ok(&["apikey", "list", "--org", org]).contains(secret));
+    assert_eq!(program.json(&["apikey", "list", "--org", other, "--json"]), serde_json::json!([]));
+
+    let revoke = |org: &str| program.run(&["apikey", "revoke", "--org", org, "--key", &id]);
+    assert_eq!(revoke(other).status.code(), Some(1), "another org's key");
+    assert_eq!(revoke(org).status.code(), Some(0));
+    let again = revoke(org);
+    let talk = String::from_utf8(again.stderr).unwrap();
+    assert!(again.status.code() == Some(1) && talk.contains("apikey list"), "{talk}");
+    assert_eq!(program.json(&["apikey", "list", "--org", org, "--json"])[0]["state"], "revoked");
+    for wrong in [&["--scope", "admin"][..], &["--scope", ""], &["--scope", "audit:read", "--expires-in", "731d"]] {
+        let arguments = [&["apikey", "create", "--org", org, "--name", "ci"][..], wrong].concat();
+        assert_eq!(program.run(&arguments).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn an_unused_code_is_listed_by_its_id_and_taken_back() {
+    let program = Program::new();
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let org = org.trim();
+    let code = program.ok(&["agent", "enrol", "--org", org]);
+    let listed = program.json(&["enrolment-code", "list", "--org", org, "--json"]);
+    let id = listed[0]["code_id"].as_str().unwrap();
+    assert!(!code.contains(id) && listed.as_array().unwrap().len() == 1);
+    assert_eq!(program.ok(&["enrolment-code", "revoke", "--org", org, "--code", id]).trim(), id);
+    assert_eq!(program.json(&["enrolment-code", "list", "--org", org, "--json"]), serde_json::json!([]));
+    let again = program.run(&["enrolment-code", "revoke", "--org", org, "--code", id]);
+    assert_eq!(again.status.code(), Some(1));
+    let typed = program.run(&["enrolment-code", "revoke", "--org", org, "--code", code.trim()]);
+    assert_eq!(typed.status.code(), Some(2), "the code itself is no id");
+}
+
+#[test]
+fn an_agent_that_is_not_there_can_not_be_revoked() {
+    let program = Program::new();
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let nobody = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21";
+    let output = program.run(&["agent", "revoke", "--org", org.trim(), "--agent", nobody]);
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && talk.contains("agent list"), "{talk}");
 }
 
 #[test]
