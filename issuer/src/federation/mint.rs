@@ -200,7 +200,7 @@ fn minted(prepared: &PreparedToken, signer: &Arc<dyn Signer>, session: SessionSc
     TokenMinted {
         jti: claims.jti.clone(),
         iss: claims.iss.clone(),
-        sub: claims.sub.clone(),
+        sub: claims.sub,
         aud: claims.aud.clone(),
         role: prepared.role().clone(),
         kid: signer.kid().clone(),
