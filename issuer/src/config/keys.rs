@@ -1,12 +1,15 @@
 //! `[keys]`: where signing keys lie, what makes them, and what opens them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use driftwise_contract::claims::TOKEN_LIFETIME_S;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::raw::Faults;
-use crate::keyring::rotation::RotationSettings;
+use crate::keyring::replicas::LEASE;
+use crate::keyring::rotation::{CLOCK_TOLERANCE, RotationSettings};
 use crate::keyring::{KeyAlgorithm, KmsSettings, MasterKeyCommand, MasterKeySource};
 
 /// `[keys]`: where signing keys lie, what makes them, and what opens them.
@@ -30,9 +33,24 @@ pub struct Keys {
     pub previous_master_key: Option<MasterKeySource>,
     /// `[keys.kms]`
     pub kms: KmsSettings,
-    /// `rotation_period`, `publish_ahead`, `keep_after`: when keys follow each other. Defaults `30d`, `48h`, `48h`.
+    /// `rotation_period`, `publish_ahead`, `keep_after`: how long a key signs, how long it is published before that and after.
+    /// Defaults `30d`, `48h`, `48h`. The period is at least the two windows together; `publish_ahead` is at least 5 minutes,
+    /// as long as the JWKS may be cached; `keep_after` is at least 11 minutes: a token's life, AWS's clock tolerance and a minute
+    /// in which another replica may sign on. And `refresh`: how often a running issuer learns of changed keys and says that it
+    /// lives, 1 to 10 seconds. Default `5s`.
     pub rotation: RotationSettings,
 }
+
+/// `max-age` of the JWKS.
+const PUBLISH_AHEAD_MIN: Duration = Duration::from_mins(5);
+
+/// A replica that missed an activation signs with the key that was retired, for its lease at most.
+#[expect(clippy::cast_sign_loss, reason = "five minutes")]
+const KEEP_AFTER_MIN: Duration =
+    Duration::from_secs(TOKEN_LIFETIME_S as u64 + CLOCK_TOLERANCE.as_secs() + 2 * LEASE.as_secs());
+
+/// A third of the lease: two refreshes may fail.
+const REFRESH_MAX: Duration = Duration::from_secs(LEASE.as_secs() / 3);
 
 /// What makes keys and signs with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +99,10 @@ pub(super) struct Raw {
     master_key_command: Option<Vec<String>>,
     previous_master_key_file: Option<PathBuf>,
     previous_master_key_command: Option<Vec<String>>,
+    rotation_period: Option<String>,
+    publish_ahead: Option<String>,
+    keep_after: Option<String>,
+    refresh: Option<String>,
     kms: RawKms,
 }
 
@@ -125,12 +147,41 @@ impl Raw {
             faults.add("keys", "previous_master_key_file and previous_master_key_command are both given; keep one");
         }
         keys.previous_master_key = file.or(command);
+        let rotation = &mut keys.rotation;
+        faults.duration("keys.rotation_period", self.rotation_period, &mut rotation.rotation_period);
+        faults.duration("keys.publish_ahead", self.publish_ahead, &mut rotation.publish_ahead);
+        faults.duration("keys.keep_after", self.keep_after, &mut rotation.keep_after);
+        check_windows(rotation, faults);
+        faults.duration("keys.refresh", self.refresh, &mut rotation.refresh);
+        if !(Duration::from_secs(1)..=REFRESH_MAX).contains(&rotation.refresh) {
+            faults.add("keys.refresh", &format!("expected 1s to {}", humantime::format_duration(REFRESH_MAX)));
+        }
         keys.kms.region = self.kms.region;
         keys.kms.endpoint_url = self.kms.endpoint_url;
         if let Some(url) = keys.kms.endpoint_url.as_ref().filter(|url| !is_http(url)) {
             faults.add("keys.kms.endpoint_url", &format!("{url:?} is not an http or https URL"));
         }
         keys.kms.schedule_deletion = self.kms.schedule_deletion.unwrap_or(keys.kms.schedule_deletion);
+    }
+}
+
+fn check_windows(rotation: &RotationSettings, faults: &mut Faults) {
+    let text = humantime::format_duration;
+    if rotation.publish_ahead < PUBLISH_AHEAD_MIN {
+        let cause = format!("expected at least {}, for which verifiers may cache the JWKS", text(PUBLISH_AHEAD_MIN));
+        faults.add("keys.publish_ahead", &cause);
+    }
+    if rotation.keep_after < KEEP_AFTER_MIN {
+        let cause = format!(
+            "expected at least {}: a token's life, AWS's clock tolerance, and a minute in which another replica may sign on",
+            text(KEEP_AFTER_MIN)
+        );
+        faults.add("keys.keep_after", &cause);
+    }
+    let windows = rotation.publish_ahead.saturating_add(rotation.keep_after);
+    if rotation.rotation_period < windows {
+        let cause = format!("expected at least {}: keys.publish_ahead and keys.keep_after together", text(windows));
+        faults.add("keys.rotation_period", &cause);
     }
 }
 

@@ -388,6 +388,27 @@ mod tests {
     }
 
     #[test]
+    fn the_windows_of_keys_are_checked_against_each_other() {
+        let read = |keys: &str| {
+            Config::from_toml(&format!("[server]\nissuer_url = \"https://id.example.com\"\n[keys]\n{keys}"))
+                .map(|config| config.keys)
+        };
+        let keys =
+            read("rotation_period = \"7d\"\npublish_ahead = \"1h\"\nkeep_after = \"11m\"\nrefresh = \"2s\"").unwrap();
+        assert_eq!((keys.rotation.keep_after.as_secs(), keys.rotation.refresh.as_secs()), (660, 2));
+        for (text, fault) in [
+            ("publish_ahead = \"4m\"", "keys.publish_ahead: expected at least 5m"),
+            ("keep_after = \"10m\"", "keys.keep_after: expected at least 11m"),
+            ("rotation_period = \"3d\"", "keys.rotation_period: expected at least 4days"),
+            ("refresh = \"1m\"", "keys.refresh: expected 1s to 10s"),
+            ("keep_after = \"a while\"", "keys.keep_after"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(fault), "{error}");
+        }
+    }
+
+    #[test]
     fn a_syntax_error_tells_the_place_and_not_the_line() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("issuer.toml");

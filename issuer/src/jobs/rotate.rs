@@ -8,16 +8,13 @@ use crate::app::App;
 use crate::keyring::rotation::KeyState;
 use crate::store::signing_keys;
 
-/// How often this issuer says that it lives and learns of changes.
-const REFRESH: Duration = Duration::from_secs(5);
-
 /// How often rotation is planned. Windows are hours: a minute more does not count.
 const ROTATE: Duration = Duration::from_mins(1);
 
 const DAY_S: f64 = 86_400.0;
 
 pub(super) fn refresh(app: Arc<App>) -> Job {
-    Job::new("refresh_keys", REFRESH, move || {
+    Job::new("refresh_keys", app.keyring().catalogue().settings().refresh, move || {
         let app = app.clone();
         async move { Ok(app.keyring().refresh().await?) }
     })

@@ -158,3 +158,117 @@ pub(super) fn committed(keeper: &mut Keeper, id: &str, row: &CatalogueRow, mono_
         keeper.ticked(row.beat, mono_ms);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Real time passes.
+        Pass { ms: i64 },
+        /// A replica refreshes; its commit may have an outcome that it does not learn.
+        Refresh { replica: usize, learns: bool },
+        /// A replica is killed and started anew.
+        Restart { replica: usize },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => prop_oneof![1..20_000i64, 1..7_200_000i64].prop_map(|ms| Step::Pass { ms }),
+            6 => (0..3usize, prop::bool::weighted(0.9)).prop_map(|(replica, learns)| Step::Refresh { replica, learns }),
+            1 => (0..3usize).prop_map(|replica| Step::Restart { replica }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn steady_time_never_runs_faster_than_real_time(steps in prop::collection::vec(step(), 1..80)) {
+            let mut row = CatalogueRow { version: 1, steady_ms: 0, beat: 0, keeper: String::new() };
+            let mut now_ms = 0;
+            let mut keepers: Vec<(String, Keeper)> = (0..3).map(|number| (format!("{number}"), Keeper::default())).collect();
+            // What happened since the last tick is stamped at the next; from then on no window ends early.
+            let mut stamps: Vec<(i64, i64)> = vec![(0, 0)];
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Pass { ms } => now_ms += ms,
+                    Step::Restart { replica } => keepers[replica] = (format!("{replica} since {number}"), Keeper::default()),
+                    Step::Refresh { replica, learns } => {
+                        let lives = keepers.iter().any(|(id, _)| *id == row.keeper);
+                        let (id, keeper) = &mut keepers[replica];
+                        let elapsed_ms = match keeper.judge(id, &row, lives, now_ms) {
+                            Tick::Watch => continue,
+                            Tick::TakeOver => 0,
+                            Tick::Add(elapsed_ms) => elapsed_ms,
+                        };
+                        row.steady_ms += elapsed_ms;
+                        row.beat += 1;
+                        row.keeper.clone_from(id);
+                        if learns {
+                            keeper.ticked(row.beat, now_ms);
+                        }
+                        for (steady_ms, real_ms) in &stamps {
+                            prop_assert!(row.steady_ms - steady_ms <= now_ms - real_ms);
+                        }
+                        stamps.push((row.steady_ms, now_ms));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_replica_takes_over_when_the_keeper_is_silent_or_gone() {
+        let row = |beat| CatalogueRow { version: 1, steady_ms: 0, beat, keeper: "a".into() };
+        let mut keeper = Keeper::default();
+        assert_eq!(keeper.judge("b", &row(1), true, 0), Tick::Watch);
+        assert_eq!(keeper.judge("b", &row(1), true, 14_000), Tick::Watch);
+        assert_eq!(keeper.judge("b", &row(2), true, 16_000), Tick::Watch, "it ticked");
+        assert_eq!(keeper.judge("b", &row(2), true, 31_000), Tick::TakeOver);
+        assert_eq!(Keeper::default().judge("b", &row(2), false, 0), Tick::TakeOver);
+    }
+
+    #[derive(Debug, Default)]
+    struct TwoClocks(Mutex<(i64, u64)>);
+
+    impl Clock for TwoClocks {
+        fn now_ms(&self) -> i64 {
+            self.0.lock().unwrap().0
+        }
+
+        fn uptime(&self) -> Duration {
+            Duration::from_millis(self.0.lock().unwrap().1)
+        }
+    }
+
+    #[test]
+    fn a_lease_ends_by_either_clock_and_in_either_direction() {
+        let clock = TwoClocks::default();
+        let set = |wall_ms, mono_ms| *clock.0.lock().unwrap() = (wall_ms, mono_ms);
+        set(1_000_000, 1_000_000);
+        let lease = Lease::over();
+        assert_eq!(lease.check(&clock), Err(NotReady::Stale));
+        for (wall_ms, mono_ms, may_sign) in [
+            (1_030_000, 1_030_000, true),
+            (1_030_001, 1_030_000, false),
+            // A pause of an hour in which the machine slept, or its clock was set back.
+            (1_000_000, 4_600_000, false),
+            (4_600_000, 1_000_001, false),
+            (900_000, 1_000_001, false),
+        ] {
+            lease.renew(1_000_000, 1_000_000, 2_000_000);
+            set(wall_ms, mono_ms);
+            assert_eq!(lease.check(&clock).is_ok(), may_sign, "{wall_ms} {mono_ms}");
+        }
+        set(1_000_000, 1_000_000);
+        lease.renew(1_000_000, 1_000_000, 999_999);
+        assert_eq!(lease.check(&clock), Err(NotReady::Stale), "tokens would be dated later than the key may date them");
+        lease.renew(1_000_000, 1_000_000, 2_000_000);
+        lease.revoke();
+        assert_eq!(lease.check(&clock), Err(NotReady::Stale));
+    }
+}

@@ -10,6 +10,7 @@ mod discovery;
 mod enrolment;
 mod harness;
 mod key_material;
+mod key_states;
 mod keys;
 mod logs;
 mod routes;

@@ -10,10 +10,11 @@ mod adopt;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftwise_contract::Kid;
 
-use super::replicas::SIGNS_AHEAD;
+use super::replicas::{Keeper, SIGNS_AHEAD, beat, committed, mono_ms};
 use super::ring::OpenKeys;
 use super::rotation::{self, Action, KeyRecord, KeyState, Moment, RotationSettings, millis};
 use super::{KeyAlgorithm, KeySetId, KeyVault, KeyringError, SigningKey};
@@ -23,6 +24,12 @@ use crate::store::{Store, Tx, key_catalogue, replicas, signing_keys};
 
 /// How often making a key begins anew when another process took the new one.
 const ATTEMPTS: u32 = 3;
+
+/// How long to wait for the running issuers to publish a key: a keeper's and a replica's patience, and some refreshes.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How often to look whether they do.
+const POLL: Duration = Duration::from_millis(500);
 
 /// The states of the keys, and the keys.
 #[derive(Debug, Clone)]
@@ -104,6 +111,28 @@ impl Catalogue {
         Ok(running.iter().filter(|replica| replica.version < key.published_version).count())
     }
 
+    /// Waits until every running issuer publishes the key; one that is paused or was killed counts as gone after its lease.
+    pub async fn published_everywhere(&self, key: &KeyRecord) -> Result<(), KeyringError> {
+        let (id, mut keeper) = (self.clock.new_uuid().to_string(), Keeper::default());
+        let begun_ms = mono_ms(&*self.clock);
+        loop {
+            let count = self.unpublished_by(key).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            if mono_ms(&*self.clock).saturating_sub(begun_ms) > millis(PATIENCE) {
+                return Err(KeyringError::Unpublished { kid: key.kid.clone(), count });
+            }
+            // Where no issuer keeps the steady time, nobody would count the others as gone.
+            let now_ms = mono_ms(&*self.clock);
+            let mut tx = self.store.begin().await?;
+            let row = beat(&mut tx, &mut keeper, &id, now_ms).await?;
+            tx.commit().await?;
+            committed(&mut keeper, &id, &row, now_ms);
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Makes sure that the set has a key that signs: its first key is made where there is none, and is active at once. Verifiers
     /// know of no older copy of a key set that is new.
     pub async fn ensure_set(&self, set: KeySetId) -> Result<(), KeyringError> {
@@ -145,7 +174,8 @@ impl Catalogue {
         Ok(done)
     }
 
-    async fn rotate_set(&self, set: KeySetId) -> Result<Vec<Action>, KeyringError> {
+    /// One pass over one set.
+    pub async fn rotate_set(&self, set: KeySetId) -> Result<Vec<Action>, KeyringError> {
         let mut tx = self.store.begin().await?;
         let now = Moment { steady_ms: key_catalogue::lock(&mut tx).await?.steady_ms, wall_ms: self.clock.now_ms() };
         let keys = of_set(signing_keys::present(&mut tx).await?, set);

@@ -20,6 +20,8 @@
 //! To add a rule, add it to [`plan`] and to the model beside it, which plays issuers that crash, clocks that step and verifiers
 //! that cache against it.
 
+#[cfg(test)]
+mod model;
 mod record;
 
 use std::time::Duration;
@@ -46,6 +48,8 @@ pub struct RotationSettings {
     pub keep_after: Duration,
     /// Whether the first window begins only when the key was seen at the public address.
     pub must_be_seen: bool,
+    /// How often a running issuer refreshes its snapshot. Not planned with.
+    pub refresh: Duration,
 }
 
 impl Default for RotationSettings {
@@ -55,6 +59,7 @@ impl Default for RotationSettings {
             publish_ahead: Duration::from_hours(48),
             keep_after: Duration::from_hours(48),
             must_be_seen: false,
+            refresh: Duration::from_secs(5),
         }
     }
 }
@@ -132,14 +137,20 @@ fn is_due(active: &KeyRecord, now: Moment, settings: &RotationSettings) -> bool 
     passed(active.activated_steady_ms, now.steady_ms) || passed(active.activated_at_ms, now.wall_ms)
 }
 
-fn has_expired(retired: &KeyRecord, now: Moment, settings: &RotationSettings) -> bool {
-    let kept = retired
-        .retired_steady_ms
-        .is_some_and(|since| now.steady_ms.saturating_sub(since) >= millis(settings.keep_after));
+/// How long the retired key is still published at least, milliseconds; none before the first tick after its retirement.
+pub fn kept_ms(retired: &KeyRecord, now: Moment, settings: &RotationSettings) -> Option<i64> {
+    let since = retired.retired_steady_ms?;
+    let kept_ms = since.saturating_add(millis(settings.keep_after)).saturating_sub(now.steady_ms);
     let last_token_ms = TOKEN_LIFETIME_S * 1000 + millis(CLOCK_TOLERANCE);
-    kept && retired.signs_until_ms.is_none_or(|until| now.wall_ms >= until.saturating_add(last_token_ms))
+    let valid_ms =
+        retired.signs_until_ms.map_or(0, |until| until.saturating_add(last_token_ms).saturating_sub(now.wall_ms));
+    Some(kept_ms.max(valid_ms).max(0))
 }
 
-pub(super) fn millis(duration: Duration) -> i64 {
+fn has_expired(retired: &KeyRecord, now: Moment, settings: &RotationSettings) -> bool {
+    kept_ms(retired, now, settings) == Some(0)
+}
+
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,99 @@
+//! `driftwise-issuer keys list`
+
+use clap::Args;
+use driftwise_contract::Kid;
+use serde::Serialize;
+
+use super::{Catalogue, Context, Error, KeySetId, SetArguments, span};
+use crate::clock::rfc3339;
+use crate::keyring::rotation::{self, KeyRecord, KeyState, Moment};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    set: SetArguments,
+    /// Removed keys too
+    #[arg(long)]
+    all: bool,
+    /// Accepted everywhere; listing changes nothing
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct KeyView {
+    kid: Kid,
+    key_set: String,
+    alg: &'static str,
+    state: &'static str,
+    created_at: String,
+    /// Since when it is in its state.
+    since: Option<String>,
+    next: String,
+}
+
+pub(super) async fn run(arguments: &Arguments, catalogue: &Catalogue, mut context: Context<'_>) -> anyhow::Result<()> {
+    let now = catalogue.moment().await.map_err(Error::from)?;
+    let records = catalogue.records().await.map_err(Error::from)?;
+    let views: Vec<KeyView> = records
+        .iter()
+        .filter(|key| arguments.all || key.state.is_published())
+        .filter(|key| arguments.set.org.is_none_or(|org| key.set == KeySetId::Org(org)))
+        .map(|key| KeyView::of(key, now, catalogue))
+        .collect();
+    if views.is_empty() {
+        super::super::output::say(
+            "there are no keys yet: the first start of `driftwise-issuer serve` makes one or adopts those that are there",
+        );
+    }
+    context.output.rows(&["KEY", "SET", "ALG", "STATE", "SINCE", "NEXT"], &views, |key| {
+        vec![
+            key.kid.to_string(),
+            key.key_set.clone(),
+            key.alg.into(),
+            key.state.into(),
+            key.since.clone().unwrap_or_default(),
+            key.next.clone(),
+        ]
+    })
+}
+
+impl KeyView {
+    fn of(key: &KeyRecord, now: Moment, catalogue: &Catalogue) -> Self {
+        let time = |at_ms: i64| rfc3339(at_ms.div_euclid(1000));
+        let settings = catalogue.settings();
+        let (since, next) = match key.state {
+            KeyState::Unplaced => (None, "gets its state at the next start".into()),
+            KeyState::Staged => (
+                key.staged_at_ms,
+                match rotation::wait_ms(key, now, settings) {
+                    Some(0) => "signs once every running issuer publishes it".into(),
+                    Some(wait_ms) => format!("signs in {}", span(wait_ms)),
+                    None => "its window begins when it is seen at the public address".into(),
+                },
+            ),
+            KeyState::Active => {
+                let passed_ms = key.activated_at_ms.map_or(0, |since| now.wall_ms.saturating_sub(since));
+                let left_ms = rotation::millis(settings.rotation_period).saturating_sub(passed_ms);
+                (key.activated_at_ms, format!("signs; a successor in {}", span(left_ms)))
+            }
+            KeyState::Retired => (
+                key.retired_at_ms,
+                match rotation::kept_ms(key, now, settings) {
+                    Some(left_ms) => format!("removed in {}", span(left_ms)),
+                    None => format!("removed {} from now", span(rotation::millis(settings.keep_after))),
+                },
+            ),
+            KeyState::Removed => (key.removed_at_ms, String::new()),
+        };
+        Self {
+            kid: key.kid.clone(),
+            key_set: key.set.to_string(),
+            alg: key.algorithm.as_str(),
+            state: key.state.as_str(),
+            created_at: time(key.created_at_ms),
+            since: since.map(time),
+            next,
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Key states over a real store: rotation, replicas, leases, revocation, crashes between any two steps.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use driftwise_contract::Kid;
+use driftwise_issuer::audit::Chain;
+use driftwise_issuer::clock::Clock;
+use driftwise_issuer::config::{KeyStoreKind, Keys};
+use driftwise_issuer::keyring::rotation::{Action, KeyRecord, KeyState, RotationSettings};
+use driftwise_issuer::keyring::{
+    Catalogue, KeyAlgorithm, KeySetId, KeyVault, Keyring, KeyringError, LostKeys, NotReady,
+};
+use driftwise_issuer::store::{Store, audit, replicas, signing_keys};
+use futures::FutureExt as _;
+use tempfile::TempDir;
+
+use crate::harness::{NOW_S, TestClock};
+
+const SET: KeySetId = KeySetId::Shared;
+const HOUR: i64 = 3600;
+
+async fn catalogue(directory: &Path, clock: Arc<dyn Clock>) -> Catalogue {
+    let store = Store::open(&directory.join("issuer.db")).await.unwrap();
+    let keys = Keys { directory: directory.join("keys"), ..Keys::default() };
+    let vault = KeyVault::new(&keys, &"https://id.example.com".parse().unwrap(), &store);
+    Catalogue::new(store, vault, clock, KeyAlgorithm::Es256, RotationSettings::default())
+}
+
+async fn replica(directory: &Path, clock: &Arc<TestClock>) -> Keyring {
+    Keyring::open(catalogue(directory, clock.clone()).await, LostKeys::Refuse).await.unwrap()
+}
+
+async fn present(keyring: &Keyring) -> Vec<(Kid, KeyState)> {
+    let records = keyring.catalogue().records().await.unwrap();
+    records.into_iter().filter(|key| key.state != KeyState::Removed).map(|key| (key.kid, key.state)).collect()
+}
+
+fn signing(keyring: &Keyring) -> Kid {
+    keyring.snapshot().signer(SET).unwrap().kid().clone()
+}
+
+fn published(keyring: &Keyring) -> Vec<Kid> {
+    keyring.snapshot().published(SET).unwrap().keys.iter().map(|key| key.kid.clone()).collect()
+}
+
+/// Time passes in steps in which the keeper of the steady time does not lose its place.
+async fn pass(clock: &TestClock, hours: i64, replicas: &[&Keyring]) {
+    for _ in 0..hours {
+        clock.advance(HOUR);
+        for replica in replicas {
+            replica.refresh().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_published_for_its_window_before_it_signs_and_after() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let first = signing(&keyring);
+    assert_eq!(keyring.rotate().await.unwrap(), []);
+    pass(&clock, 28 * 24, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), [(SET, Action::Stage)]);
+    let second = published(&keyring)[1].clone();
+    assert_eq!((signing(&keyring), published(&keyring).len()), (first.clone(), 2));
+    pass(&clock, 47, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), []);
+    pass(&clock, 1, &[&keyring]).await;
+    let activate = Action::Activate { kid: second.clone(), retires: Some(first.clone()) };
+    assert_eq!(keyring.rotate().await.unwrap(), [(SET, activate)]);
+    assert_eq!((signing(&keyring), published(&keyring)), (second.clone(), vec![second.clone(), first.clone()]));
+    pass(&clock, 47, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), []);
+    pass(&clock, 1, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), [(SET, Action::Remove { kid: first.clone() })]);
+    assert_eq!(published(&keyring), [second.clone()]);
+    let sealed = keyring.catalogue().vault().sealed().await.unwrap();
+    assert_eq!(sealed.iter().map(|key| key.kid().clone()).collect::<Vec<_>>(), [second]);
+
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    let rows = audit::page(&mut store.connection().await.unwrap(), Chain::Platform, 0, 100).await.unwrap();
+    let told = ["key_activated", "key_staged", "key_retired", "key_activated", "key_removed"];
+    assert_eq!(rows.len(), told.len());
+    for (row, event) in rows.iter().zip(told) {
+        assert!(row.event.contains(event) && row.event.contains("issuer"), "{}", row.event);
+    }
+}
+
+#[tokio::test]
+async fn a_staged_key_that_must_be_seen_waits_until_it_was_seen_for_the_whole_window() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    let keys = Keys { store: KeyStoreKind::Database, directory: directory.path().join("keys"), ..Keys::default() };
+    let vault = KeyVault::new(&keys, &"https://id.example.com".parse().unwrap(), &store);
+    let settings = RotationSettings { must_be_seen: true, ..RotationSettings::default() };
+    let catalogue = Catalogue::new(store.clone(), vault, clock.clone(), KeyAlgorithm::Es256, settings);
+    let keyring = Keyring::open(catalogue, LostKeys::Refuse).await.unwrap();
+    let staged = keyring.catalogue().stage(SET).await.unwrap().kid;
+    let mut db = store.connection().await.unwrap();
+    pass(&clock, 72, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), [], "never seen");
+    signing_keys::seen(&mut db, &staged, clock.now_ms()).await.unwrap();
+    pass(&clock, 40, &[&keyring]).await;
+    signing_keys::unseen(&mut db, &staged).await.unwrap();
+    signing_keys::seen(&mut db, &staged, clock.now_ms()).await.unwrap();
+    pass(&clock, 40, &[&keyring]).await;
+    signing_keys::seen(&mut db, &staged, clock.now_ms()).await.unwrap();
+    assert_eq!(keyring.rotate().await.unwrap(), [], "missed once, so seen anew for 40 hours only");
+    pass(&clock, 9, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap().len(), 1);
+    assert_eq!(signing(&keyring), staged);
+}
+
+#[tokio::test]
+async fn no_replica_signs_with_a_key_that_another_does_not_publish() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let (one, two) = (replica(directory.path(), &clock).await, replica(directory.path(), &clock).await);
+    let first = signing(&one);
+    assert_eq!(signing(&two), first);
+    let staged = one.catalogue().stage(SET).await.unwrap();
+    one.refresh().await.unwrap();
+    assert_eq!((published(&one).len(), published(&two).len()), (2, 1));
+    let error = one.catalogue().activate_now(SET, &staged.kid).await.unwrap_err();
+    assert!(matches!(error, KeyringError::Unpublished { count: 1, .. }), "{error}");
+    assert_eq!(signing(&one), first);
+    two.refresh().await.unwrap();
+    one.catalogue().activate_now(SET, &staged.kid).await.unwrap();
+    // Both orders of learning of it: each publishes both keys all the while.
+    one.refresh().await.unwrap();
+    assert_eq!((signing(&one), signing(&two)), (staged.kid.clone(), first.clone()));
+    assert!(published(&one).contains(&first) && published(&two).contains(&staged.kid));
+    two.refresh().await.unwrap();
+    assert_eq!(signing(&two), staged.kid);
+}
+
+#[tokio::test]
+async fn a_replica_that_slept_for_an_hour_signs_with_no_removed_key() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let (awake, asleep) = (replica(directory.path(), &clock).await, replica(directory.path(), &clock).await);
+    let first = signing(&awake);
+    let old = asleep.snapshot();
+    let staged = awake.catalogue().stage(SET).await.unwrap();
+    let waits = awake.catalogue().activate_now(SET, &staged.kid).await.unwrap_err();
+    assert!(matches!(waits, KeyringError::Unpublished { .. }), "{waits}");
+    // The keeper's ticks count the other as gone once its lease is over by its own clock too.
+    for _ in 0..8 {
+        clock.advance(5);
+        awake.refresh().await.unwrap();
+    }
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    assert_eq!(replicas::list(&mut store.connection().await.unwrap()).await.unwrap().len(), 1);
+    assert_eq!(asleep.readiness(), Err(NotReady::Stale));
+    awake.catalogue().revoke(&first).await.unwrap();
+    awake.refresh().await.unwrap();
+    assert_eq!(published(&awake), [staged.kid.clone()]);
+
+    clock.advance(HOUR);
+    let refused = old.signer(SET).unwrap().sign(b"x").await.unwrap_err();
+    assert!(matches!(refused, KeyringError::NotReady(NotReady::Stale)), "{refused}");
+    let woken = asleep.current().await.unwrap();
+    assert_eq!(woken.signer(SET).unwrap().kid(), &staged.kid);
+    woken.signer(SET).unwrap().sign(b"x").await.unwrap();
+    let refused = old.signer(SET).unwrap().sign(b"x").await.unwrap_err();
+    assert!(matches!(refused, KeyringError::NotReady(NotReady::Stale)), "the old snapshot stays dead: {refused}");
+    asleep.readiness().unwrap();
+}
+
+#[tokio::test]
+async fn replicas_that_rotate_at_once_do_each_thing_once() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let (one, two) = (replica(directory.path(), &clock).await, replica(directory.path(), &clock).await);
+    for _ in 0..3 {
+        pass(&clock, 29 * 24, &[&one, &two]).await;
+        let (left, right) = tokio::join!(one.rotate(), two.rotate());
+        let staged = [left.unwrap(), right.unwrap()].concat();
+        assert_eq!(staged.iter().filter(|(_, action)| *action == Action::Stage).count(), 1, "{staged:?}");
+        pass(&clock, 50, &[&one, &two]).await;
+        let (left, right) = tokio::join!(one.rotate(), two.rotate());
+        assert_eq!([left.unwrap(), right.unwrap()].concat().len(), 1);
+        pass(&clock, 50, &[&one, &two]).await;
+        let _ = tokio::join!(one.rotate(), two.rotate());
+        one.refresh().await.unwrap();
+        two.refresh().await.unwrap();
+        assert_eq!((signing(&one), published(&one)), (signing(&two), published(&two)));
+    }
+    let sealed = one.catalogue().vault().sealed().await.unwrap();
+    assert_eq!(sealed.len(), published(&one).len(), "no material is left over");
+}
+
+#[tokio::test]
+async fn a_start_that_ends_between_any_two_steps_is_put_right_by_the_next() {
+    // A future that is dropped after so many polls ends like a process that is killed there.
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let mut polls = 0;
+    for round in 0..40 {
+        pass(&clock, 24, &[&keyring]).await;
+        if round % 10 == 9 {
+            pass(&clock, 28 * 24, &[&keyring]).await;
+        }
+        let mut rotation = Box::pin(keyring.rotate());
+        for _ in 0..=(polls % 23) {
+            if (&mut rotation).now_or_never().is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(rotation);
+        polls += 7;
+        keyring.refresh().await.unwrap();
+        let keys = present(&keyring).await;
+        assert_eq!(keys.iter().filter(|(_, state)| *state == KeyState::Active).count(), 1, "{keys:?}");
+        assert!(keys.len() <= 3, "{keys:?}");
+        let kids: Vec<Kid> = keys.into_iter().map(|(kid, _)| kid).collect();
+        assert!(published(&keyring).iter().all(|kid| kids.contains(kid)));
+    }
+    keyring.close().await.unwrap();
+    // The next start adopts or destroys what is left over, and works.
+    let keyring = replica(directory.path(), &clock).await;
+    keyring.rotate().await.unwrap();
+    let sealed = keyring.catalogue().vault().sealed().await.unwrap();
+    assert_eq!(sealed.len(), present(&keyring).await.len());
+    keyring.snapshot().signer(SET).unwrap().sign(b"x").await.unwrap();
+}
+
+#[tokio::test]
+async fn orphans_of_a_crash_are_adopted_or_destroyed() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let vault = keyring.catalogue().vault().clone();
+    // Material was made, the row was not.
+    let orphan = vault.make(KeyAlgorithm::Es256, NOW_S).await.unwrap().kid().clone();
+    keyring.rotate().await.unwrap();
+    assert!(present(&keyring).await.contains(&(orphan.clone(), KeyState::Staged)));
+    let second = vault.make(KeyAlgorithm::Es256, NOW_S).await.unwrap().kid().clone();
+    keyring.rotate().await.unwrap();
+    assert!(!vault.sealed().await.unwrap().iter().any(|key| key.kid() == &second), "one is staged already");
+    // The row says removed, the material is still there.
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    signing_keys::remove(&mut store.connection().await.unwrap(), &orphan, clock.now_ms()).await.unwrap();
+    keyring.rotate().await.unwrap();
+    assert_eq!(vault.sealed().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_whose_material_is_lost_stops_the_start_and_makes_a_replica_unready() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let staged = keyring.catalogue().stage(SET).await.unwrap().kid;
+    keyring.catalogue().vault().remove(&staged).await.unwrap();
+    let error = keyring.refresh().await.unwrap_err();
+    assert!(error.to_string().contains(staged.as_str()) && error.hint().unwrap().contains("keys revoke"), "{error}");
+    assert!(matches!(keyring.readiness(), Err(NotReady::Unpublishable(_))));
+    let error = Keyring::open(catalogue(directory.path(), clock.clone()).await, LostKeys::Refuse).await.unwrap_err();
+    assert!(matches!(error, KeyringError::KeyMissing { .. }), "{error}");
+    keyring.catalogue().revoke(&staged).await.unwrap();
+    keyring.refresh().await.unwrap();
+    keyring.readiness().unwrap();
+}
+
+#[tokio::test]
+async fn a_set_never_has_more_than_a_handful_of_keys() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let full = loop {
+        match keyring.catalogue().stage(SET).await {
+            Ok(staged) => {
+                keyring.refresh().await.unwrap();
+                keyring.catalogue().activate_now(SET, &staged.kid).await.unwrap();
+                keyring.refresh().await.unwrap();
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, KeyringError::Full { .. }), "{full}");
+    assert_eq!(published(&keyring).len(), 6);
+}
+
+#[tokio::test]
+async fn the_keys_of_an_org_are_made_by_name_and_rotate_by_themselves() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let org = KeySetId::Org("0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21".parse().unwrap());
+    assert!(keyring.snapshot().signer(org).is_err(), "never the shared key");
+    keyring.ensure_set(org).await.unwrap();
+    keyring.ensure_set(org).await.unwrap();
+    let own = keyring.snapshot().signer(org).unwrap().kid().clone();
+    assert_ne!(own, signing(&keyring));
+    assert_eq!(keyring.snapshot().published(org).unwrap().keys.len(), 1);
+    pass(&clock, 29 * 24, &[&keyring]).await;
+    let mut sets: Vec<KeySetId> = keyring.rotate().await.unwrap().into_iter().map(|(set, _)| set).collect();
+    sets.sort();
+    assert_eq!(sets, [SET, org]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_ahead_by_a_year_neither_ends_a_window_nor_strands_a_token() {
+    /// A host's clock that can be set; its monotonic time is not.
+    #[derive(Debug)]
+    struct Host {
+        real: Arc<TestClock>,
+        offset_ms: AtomicI64,
+    }
+
+    impl Clock for Host {
+        fn now_ms(&self) -> i64 {
+            self.real.now_ms() + self.offset_ms.load(Ordering::SeqCst)
+        }
+
+        fn uptime(&self) -> Duration {
+            Duration::from_millis(self.real.now_ms().unsigned_abs())
+        }
+    }
+
+    let directory = TempDir::new().unwrap();
+    let real = TestClock::at(NOW_S);
+    let host = Arc::new(Host { real: real.clone(), offset_ms: AtomicI64::new(0) });
+    let keyring = Keyring::open(catalogue(directory.path(), host.clone()).await, LostKeys::Refuse).await.unwrap();
+    let first = signing(&keyring);
+    let staged = keyring.catalogue().stage(SET).await.unwrap().kid;
+    keyring.refresh().await.unwrap();
+    let year_ms = 365 * 24 * HOUR * 1000;
+    host.offset_ms.store(year_ms, Ordering::SeqCst);
+    assert_eq!(keyring.readiness(), Err(NotReady::Stale), "nothing is signed before the store knows of the new time");
+    keyring.current().await.unwrap();
+    assert_eq!(keyring.rotate().await.unwrap(), [], "the window is not over");
+    pass(&real, 49, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap().len(), 1);
+    assert_eq!(signing(&keyring), staged);
+    host.offset_ms.store(0, Ordering::SeqCst);
+    pass(&real, 72, &[&keyring]).await;
+    keyring.rotate().await.unwrap();
+    assert!(published(&keyring).contains(&first), "it may have signed a token that is dated a year ahead");
+    let kept: Vec<KeyRecord> = keyring.catalogue().records().await.unwrap();
+    assert!(kept.iter().any(|key| key.kid == first && key.signs_until_ms > Some(real.now_ms() + year_ms / 2)));
+}
