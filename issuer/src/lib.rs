@@ -8,6 +8,7 @@
 //! | [`keyring`] | the keys that sign: generation, sealing at rest, publication |
 //! | [`federation`] | discovery, JWKS, who may have a token and what stands in it |
 //! | [`audit`] | the audit log: hash chains, and the writer that makes a token's row durable before the token leaves |
+//! | [`publication`] | the public documents in directories and buckets, and what the public URL answers |
 //! | [`accounts`] | orgs' names, AWS accounts, agents' keys and enrolment codes, as parsed values |
 //! | [`secrets`] | the issuer's other secrets at rest: the pepper of the API keys |
 //! | [`setup`] | documents for an org's AWS account |
@@ -30,6 +31,7 @@ pub mod federation;
 pub mod http;
 mod jobs;
 pub mod keyring;
+pub mod publication;
 pub mod secrets;
 pub mod setup;
 pub mod store;

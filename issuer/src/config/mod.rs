@@ -11,6 +11,7 @@ mod keys;
 mod limits;
 mod log;
 mod metrics;
+mod publication;
 mod raw;
 mod server;
 mod store;
@@ -29,6 +30,7 @@ pub use keys::{KeyBackend, KeyStoreKind, Keys};
 pub use limits::{Limits, RateLimit};
 pub use log::{Log, LogFormat};
 pub use metrics::Metrics;
+pub use publication::{Bucket, Publication};
 pub use raw::ConfigError;
 pub use server::{ForwardedHeader, Server, TlsFiles};
 pub use store::Store;
@@ -50,6 +52,8 @@ pub struct Config {
     pub keys: Keys,
     /// `[federation]`
     pub federation: Federation,
+    /// `[publication]`
+    pub publication: Publication,
     /// `[log]`
     pub log: Log,
     /// `[metrics]`
@@ -69,6 +73,7 @@ impl Config {
             store: Store::default(),
             keys: Keys::default(),
             federation: Federation::default(),
+            publication: Publication::default(),
             log: Log::default(),
             metrics: Metrics::default(),
             telemetry: Telemetry::default(),

@@ -12,7 +12,7 @@ use figment::providers::{Format as _, Toml};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, server, store, telemetry,
+    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, publication, server, store, telemetry,
 };
 
 /// What is wrong with the configuration: every fault that was found, one per line.
@@ -50,6 +50,7 @@ struct RawConfig {
     store: store::Raw,
     keys: keys::Raw,
     federation: federation::Raw,
+    publication: publication::Raw,
     log: log::Raw,
     metrics: metrics::Raw,
     telemetry: telemetry::Raw,
@@ -230,6 +231,7 @@ impl RawConfig {
         self.store.parse(&mut config.store);
         self.keys.parse(&mut config.keys, &mut faults);
         self.federation.parse(&mut config.federation, &mut faults);
+        self.publication.parse(&mut config.publication, &mut faults);
         self.log.parse(&mut config.log, &mut faults);
         self.limits.parse(&mut config.limits, &mut faults);
         self.metrics.parse(&mut config.metrics, config.server.listen, &mut faults);
