@@ -74,7 +74,10 @@ impl Raw {
         optional("publication.endpoint_url", self.endpoint_url, &mut endpoint_url, faults);
         let prefix = self.prefix.map(|prefix| prefix.trim_matches('/').to_owned()).unwrap_or_default();
         if prefix.len() > 900 || prefix.chars().any(char::is_control) {
-            faults.add("publication.prefix", "it is no beginning of an object key: at most 900 bytes, no control characters");
+            faults.add(
+                "publication.prefix",
+                "it is no beginning of an object key: at most 900 bytes, no control characters",
+            );
         }
         let mut name = None;
         optional("publication.bucket", self.bucket, &mut name, faults);
@@ -111,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_bucket_is_read_with_what_belongs_to_it() {
-        let bucket = "bucket = \"keys\"\nprefix = \"/id/\"\nregion = \"eu-central-1\"\nendpoint_url = \"http://localhost:9000\"";
+        let bucket =
+            "bucket = \"keys\"\nprefix = \"/id/\"\nregion = \"eu-central-1\"\nendpoint_url = \"http://localhost:9000\"";
         let publication = read(&format!("interval = \"1m 30s\"\n{bucket}")).unwrap().publication;
         assert_eq!((publication.interval.as_secs(), publication.bucket.unwrap().prefix.as_str()), (90, "id"));
     }

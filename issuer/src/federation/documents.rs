@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
-use crate::keyring::PublishedJwks;
+use crate::keyring::{PublishedJwk, PublishedJwks};
 
 /// How long verifiers may keep a JWKS, in seconds; far below the publish-ahead window of a new key.
 pub const JWKS_MAX_AGE_S: u32 = 300;
@@ -55,8 +55,8 @@ impl Documents {
     /// Makes every document of one issuer.
     pub(super) fn new(names: &Names<'_>, keys: &PublishedJwks) -> serde_json::Result<Self> {
         let jwks = serde_json::to_value(keys)?;
-        let algorithms = algorithms(&jwks);
-        let info = federation_info(names, &jwks, &algorithms);
+        let algorithms = algorithms(keys);
+        let info = federation_info(names, keys, &algorithms);
         Ok(Self {
             discovery: Document::new(
                 paths::DISCOVERY,
@@ -102,18 +102,14 @@ fn claims() -> Vec<String> {
 }
 
 /// The algorithms of the published keys, that of the signing key first.
-fn algorithms(jwks: &Value) -> Vec<String> {
+fn algorithms(keys: &PublishedJwks) -> Vec<String> {
     let mut algorithms: Vec<String> = Vec::new();
-    for key in members(jwks) {
-        if let Some(algorithm) = key["alg"].as_str().filter(|alg| !algorithms.iter().any(|known| known == alg)) {
-            algorithms.push(algorithm.to_owned());
+    for key in &keys.keys {
+        if !algorithms.iter().any(|known| known == key.alg) {
+            algorithms.push(key.alg.to_owned());
         }
     }
     algorithms
-}
-
-fn members(jwks: &Value) -> &[Value] {
-    jwks["keys"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// `OpenID` Connect Discovery 1.0, section 3, and RFC 8414. There is no authorization endpoint: nobody signs in here, and AWS
@@ -139,7 +135,7 @@ fn discovery(names: &Names<'_>, algorithms: &[String]) -> Value {
 }
 
 /// What a customer needs to register the issuer with AWS.
-fn federation_info(names: &Names<'_>, jwks: &Value, algorithms: &[String]) -> FederationInfo {
+fn federation_info(names: &Names<'_>, keys: &PublishedJwks, algorithms: &[String]) -> FederationInfo {
     FederationInfo {
         issuer: names.settings.issuer.clone(),
         jwks_uri: names.settings.issuer.join(paths::JWKS),
@@ -150,41 +146,45 @@ fn federation_info(names: &Names<'_>, jwks: &Value, algorithms: &[String]) -> Fe
         token_lifetime_s: TOKEN_LIFETIME_S,
         claims: claims(),
         trust_policy_forms: vec![TrustForm::SessionTag, TrustForm::Subject, TrustForm::CustomClaim],
-        thumbprints: thumbprints(jwks),
+        thumbprints: keys.keys.iter().filter_map(PublishedJwk::certificate_sha1).collect(),
     }
-}
-
-/// SHA-1 of each key's certificate as hexadecimal: the form of an IAM provider's thumbprints. Nothing relies on SHA-1 here:
-/// the servers that ask for it do (Ceph RGW).
-fn thumbprints(jwks: &Value) -> Vec<String> {
-    use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-    use base64::Engine as _;
-    let certificate = |key: &Value| base64::engine::general_purpose::STANDARD.decode(key["x5c"][0].as_str()?).ok();
-    members(jwks)
-        .iter()
-        .filter_map(certificate)
-        .map(|der| digest(&SHA1_FOR_LEGACY_USE_ONLY, &der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use driftwise_contract::wire::PublicJwk;
+
     use super::*;
 
-    #[test]
-    fn the_algorithms_are_those_of_the_keys_and_discovery_names_rs256_whatever_signs() {
-        let jwks = json!({"keys": [{"alg": "ES256"}, {"alg": "RS256"}, {"alg": "ES256"}]});
-        assert_eq!(algorithms(&jwks), ["ES256", "RS256"]);
+    fn key(alg: &'static str, certificate: Option<&str>) -> PublishedJwk {
+        PublishedJwk {
+            key: PublicJwk::Rsa { n: "bg".into(), e: "AQAB".into() },
+            kid: "A".repeat(43).parse().unwrap(),
+            use_: "sig",
+            alg,
+            x5c: certificate.map(|der| [der.to_owned()]),
+        }
+    }
+
+    fn documents(keys: Vec<PublishedJwk>) -> Documents {
         let settings = Settings { issuer: "https://id.example.com".parse().unwrap(), audience: "aud".parse().unwrap() };
         let names = Names { settings: &settings, token_endpoint: "x", org: None };
-        let named = discovery(&names, &["ES256".to_owned()]);
-        assert_eq!(named["id_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
+        Documents::new(&names, &PublishedJwks { keys }).unwrap()
     }
 
     #[test]
-    fn the_thumbprint_is_the_sha_1_of_the_certificate() {
+    fn the_algorithms_are_those_of_the_keys_and_discovery_names_rs256_whatever_signs() {
+        let mixed = documents(vec![key("ES256", None), key("RS256", None), key("ES256", None)]);
+        assert_eq!(mixed.info.signing_algs, ["ES256", "RS256"]);
+        let discovery: Value = serde_json::from_slice(&documents(vec![key("ES256", None)]).discovery.body).unwrap();
+        assert_eq!(discovery["id_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
+    }
+
+    #[test]
+    fn thumbprints_are_told_where_keys_are_published_with_certificates() {
+        assert!(documents(vec![key("RS256", None)]).info.thumbprints.is_empty());
         // RFC 3174: SHA-1 of "abc".
-        let jwks = json!({"keys": [{"x5c": ["YWJj"]}, {"kid": "without"}]});
-        assert_eq!(thumbprints(&jwks), ["a9993e364706816aba3e25717850c26c9cd0d89d"]);
+        let info = documents(vec![key("RS256", Some("YWJj")), key("RS256", None)]).info;
+        assert_eq!(info.thumbprints, ["a9993e364706816aba3e25717850c26c9cd0d89d"]);
     }
 }

@@ -13,8 +13,8 @@
 //! [`Publications`] and no keys. The AWS SDK for S3 is imported in [`target`] only. To add a target, implement
 //! [`Target`] and open it in [`Publisher::open`].
 
-pub mod check;
 mod chain;
+pub mod check;
 mod public_url;
 pub mod read_back;
 pub mod target;

@@ -92,8 +92,7 @@ impl PublicUrl {
         let client_fault = |error: &dyn fmt::Display| Fault::Client(error.to_string());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = ca_file.map(read_certificates).transpose()?.unwrap_or_default();
-        let verifier =
-            Verifier::new_with_extra_roots(roots, provider.clone()).map_err(|error| client_fault(&error))?;
+        let verifier = Verifier::new_with_extra_roots(roots, provider.clone()).map_err(|error| client_fault(&error))?;
         let presented = Arc::default();
         let verifier = RememberingVerifier::new(Arc::new(verifier), Arc::clone(&presented));
         let tls = rustls::ClientConfig::builder_with_details(provider, Arc::new(Now(clock.clone())))

@@ -37,7 +37,8 @@ impl Target for DirectoryTarget {
     fn put<'a>(&'a self, path: &'a str, document: &'a Document) -> BoxFuture<'a, Result<bool, TargetError>> {
         async move {
             let (file, body) = (self.root.join(path), document.body.clone());
-            let done = tokio::task::spawn_blocking(move || put(&file, &body)).await.unwrap_or_else(|error| Err(error.into()));
+            let done =
+                tokio::task::spawn_blocking(move || put(&file, &body)).await.unwrap_or_else(|error| Err(error.into()));
             done.map_err(|error| TargetError {
                 path: path.to_owned(),
                 place: self.place(),
