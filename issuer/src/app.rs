@@ -16,7 +16,9 @@ use crate::accounts::Pepper;
 use crate::audit::Ledger;
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, Limits};
-use crate::federation::{Authority, Minter, OrgIssuers, Publications, RecentAssertions, Settings, SigningPool};
+use crate::federation::{
+    Authority, Minter, OrgIssuers, Publications, RecentAssertions, Settings, SigningPool, key_set_of,
+};
 use crate::http;
 use crate::http::client_address::TrustedProxies;
 use crate::http::rate_limit::ClientLimiter;
@@ -24,6 +26,7 @@ use crate::http::server::Server;
 use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::jobs::{self, Runner};
 use crate::keyring::{KeySetId, KeyVault, Keyring};
+use crate::publication::Publishing;
 use crate::secrets;
 use crate::store::{Store, orgs};
 use crate::telemetry::metrics::Metrics;
@@ -46,7 +49,9 @@ pub(crate) struct App {
     pepper: Pepper,
     settings: Settings,
     publications: ArcSwap<Publications>,
-    publishing: Mutex<()>,
+    publishing: Publishing,
+    /// Held while publications are made and swapped.
+    swap: Mutex<()>,
     base_path: String,
     limits: Limits,
     client_limiter: Option<ClientLimiter>,
@@ -141,18 +146,31 @@ impl App {
     /// Publishes the keys as they are now and the orgs' issuers as the store has them, where they changed.
     pub(crate) async fn republish(&self) -> Result<(), crate::Error> {
         let issuers = orgs::issuers(&mut *self.store.connection().await?).await?;
+        for (&org, &keys) in &issuers {
+            let set = key_set_of(org, keys);
+            if self.keyring.snapshot().signer(set).is_err() {
+                // An org's first key. What fails here is tried again in seconds; until then the org's issuer has no documents.
+                self.keyring.ensure_set(set).await?;
+            }
+        }
         self.publish(issuers)
     }
 
     /// Publishes the newest keys, and the issuers of these orgs.
     fn publish(&self, issuers: OrgIssuers) -> Result<(), crate::Error> {
-        let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
         // Read under the lock: older keys never take the place of newer ones.
         let keys = self.keyring.snapshot();
         if !self.publications().is_of(&keys, &issuers) {
             self.publications.store(Arc::new(Publications::new(&self.settings, keys, issuers)?));
+            self.publishing.notify_documents_changed();
         }
         Ok(())
+    }
+
+    /// Targets, and the look at the public URL.
+    pub(crate) fn publishing(&self) -> &Publishing {
+        &self.publishing
     }
 
     /// The issuer URL's path: empty, or `/path` without a trailing slash.
@@ -221,6 +239,7 @@ impl Issuer {
             Some(files) => Some(Certificate::load(files, clock.now_s()).context("can't serve TLS")?),
             None => None,
         };
+        let publishing = Publishing::open(&config.publication, &clock).await.map_err(crate::Error::from)?;
         let app = Arc::new(App {
             clock: clock.clone(),
             store: store.clone(),
@@ -232,7 +251,8 @@ impl Issuer {
             pepper,
             settings,
             publications,
-            publishing: Mutex::new(()),
+            publishing,
+            swap: Mutex::new(()),
             base_path,
             client_limiter: ClientLimiter::new(config.limits.rate, clock.clone()),
             limits: config.limits,

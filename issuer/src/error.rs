@@ -108,6 +108,12 @@ pub enum Error {
     /// A document can't be written as JSON.
     #[error("can't make a document: {0}")]
     Document(#[from] serde_json::Error),
+    /// Nothing to publish to is configured.
+    #[error("there is nothing to publish to")]
+    NoPublicationTarget,
+    /// The public URL can't be looked at.
+    #[error(transparent)]
+    PublicUrl(#[from] crate::publication::Fault),
     /// Keys can't be read, opened, made or used.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -145,6 +151,9 @@ impl Error {
                 "An account has one role per org; `driftwise-issuer account list --org {org}` shows it. To register \
                  another one, first `driftwise-issuer account remove --org {org} --account-id {account}`."
             ),
+            Self::NoPublicationTarget => {
+                "Set publication.directory or publication.bucket. The issuer itself serves the documents without either.".into()
+            }
             Self::OrgWithoutIssuer(org) => {
                 format!("Give it one: `driftwise-issuer org issuer set --org {org} --keys own`.")
             }
@@ -189,7 +198,7 @@ impl Error {
             Self::Ledger(LedgerFault::Busy | LedgerFault::Stopped | LedgerFault::AuthorityChanged) => {
                 "Ask again in a second.".into()
             }
-            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Document(_) | Self::Ledger(_) | Self::Store(_) => {
+            Self::AccountInvalid(_) | Self::Assertion(_) | Self::Document(_) | Self::PublicUrl(_) | Self::Ledger(_) | Self::Store(_) => {
                 return None;
             }
         })

@@ -4,12 +4,14 @@ use clap::{Args, Subcommand};
 use driftwise_contract::claims::{TOKEN_LIFETIME_S, TrustForm};
 use driftwise_contract::wire::AccountInfo;
 use driftwise_contract::{AccountId, OrgId, Region, RoleArn};
+use serde::Serialize;
 
 use super::{Context, output, require_org};
 use crate::Error;
-use crate::accounts::AwsAccount;
+use crate::accounts::{AccountIssuer, AwsAccount};
 use crate::audit::{self, Chain, Event, Record};
-use crate::store::accounts;
+use crate::federation::issuer_of;
+use crate::store::{accounts, orgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -49,15 +51,54 @@ pub(super) struct Register {
     /// The form of the role's trust policy, and so what tokens carry: session-tag, subject or custom-claim
     #[arg(long, default_value_t)]
     form: TrustForm,
+    /// The issuer that tokens name: shared, or org (the org's own; see `org issuer set`) [default: as registered, else shared]
+    #[arg(long)]
+    issuer: Option<IssuerName>,
+}
+
+/// Which issuer, as it is said on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum IssuerName {
+    Shared,
+    Org,
+}
+
+#[derive(Serialize)]
+struct AccountView {
+    #[serde(flatten)]
+    info: AccountInfo,
+    issuer: &'static str,
+}
+
+impl AccountView {
+    fn of(account: &AwsAccount) -> Self {
+        Self { info: account.info(), issuer: account.issuer().as_str() }
+    }
+}
+
+/// The issuer that the operator names, or the registered one.
+fn choose_issuer(
+    name: Option<IssuerName>,
+    org: &orgs::Org,
+    registered: Option<&AwsAccount>,
+) -> Result<AccountIssuer, Error> {
+    match name {
+        None => Ok(registered.map_or(AccountIssuer::Shared, AwsAccount::issuer)),
+        Some(IssuerName::Shared) => Ok(AccountIssuer::Shared),
+        Some(IssuerName::Org) => org.issuer_keys.map(AccountIssuer::Org).ok_or(Error::OrgWithoutIssuer(org.id)),
+    }
 }
 
 pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
     let store = context.store().await?;
     match command {
-        Command::Register(Register { org, account_id, role_arn, region, form }) => {
+        Command::Register(Register { org, account_id, role_arn, region, form, issuer }) => {
             let account = AwsAccount::new(account_id, role_arn, region, form)?;
             let mut tx = store.begin().await?;
             let org = require_org(&mut tx, org).await?;
+            let registered = accounts::find(&mut tx, org.scope(), account.account_id()).await?;
+            let account = account.with_issuer(choose_issuer(issuer, &org, registered.as_ref())?);
+            let issuer = issuer_of(&context.config.settings(), org.id, &account)?.settings.issuer;
             let now_ms = context.clock.now_ms();
             accounts::upsert(&mut tx, org.scope(), &account, now_ms).await?;
             let event = Event::AccountRegistered {
@@ -65,14 +106,20 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                 role: account.role_arn().clone(),
                 region: account.region().clone(),
                 trust_form: form,
-                issuer: None,
+                issuer: Some(account.issuer().as_str().to_owned()),
             };
             audit::append(&mut tx, Record::new(Chain::Org(org.id), now_ms, context.actor(), event)).await?;
             tx.commit().await?;
             if let Some(warning) = crate::setup::warning(form) {
                 output::say(&format!("warning: {warning}"));
             }
-            context.output.value(&account.info(), account.account_id().as_str())
+            if registered.is_some_and(|registered| registered.issuer() != account.issuer()) {
+                output::say(&format!(
+                    "The next token names the issuer {issuer}: until the role's trust policy (`setup trust-policy`) and the \
+                     account's IAM OIDC provider are of that issuer, AWS refuses it."
+                ));
+            }
+            context.output.value(&AccountView::of(&account), account.account_id().as_str())
         }
         Command::Remove { org, account_id } => {
             let mut tx = store.begin().await?;
@@ -89,19 +136,20 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                  expire.",
                 TOKEN_LIFETIME_S / 60
             ));
-            context.output.value(&account.info(), account.account_id().as_str())
+            context.output.value(&AccountView::of(&account), account.account_id().as_str())
         }
         Command::List { org } => {
             let mut db = store.connection().await?;
             let org = require_org(&mut db, org).await?;
-            let views: Vec<AccountInfo> =
-                accounts::list(&mut db, org.scope()).await?.iter().map(AwsAccount::info).collect();
-            context.output.rows(&["ACCOUNT", "ROLE", "REGION", "FORM"], &views, |account| {
+            let views: Vec<AccountView> =
+                accounts::list(&mut db, org.scope()).await?.iter().map(AccountView::of).collect();
+            context.output.rows(&["ACCOUNT", "ROLE", "REGION", "FORM", "ISSUER"], &views, |account| {
                 vec![
-                    account.account_id.to_string(),
-                    account.role_arn.to_string(),
-                    account.region.to_string(),
-                    account.trust_form.to_string(),
+                    account.info.account_id.to_string(),
+                    account.info.role_arn.to_string(),
+                    account.info.region.to_string(),
+                    account.info.trust_form.to_string(),
+                    account.issuer.to_owned(),
                 ]
             })
         }

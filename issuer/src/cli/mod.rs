@@ -11,7 +11,9 @@ mod keys;
 mod keys_reseal;
 mod lifetime;
 mod org;
+mod org_issuer;
 mod output;
+mod publish;
 mod serve;
 mod setup;
 
@@ -77,6 +79,8 @@ enum Command {
     /// Documents for an org's AWS account
     #[command(subcommand)]
     Setup(setup::Command),
+    /// Publish discovery and keys to the configured directory or bucket now, or check what the public URL serves
+    Publish(publish::Arguments),
     /// Signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -166,6 +170,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::EnrolmentCode(command) => enrolment_code::run(command, context).await,
             Command::ApiKey(command) => apikey::run(command, context).await,
             Command::Setup(command) => setup::run(command, context).await,
+            Command::Publish(arguments) => publish::run(&arguments, context).await,
             Command::Keys(command) => keys::run(command, context).await,
         }
     })

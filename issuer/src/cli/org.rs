@@ -4,7 +4,7 @@ use clap::Subcommand;
 use driftwise_contract::OrgId;
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, org_issuer};
 use crate::accounts::DisplayName;
 use crate::audit::{self, Chain, Event, Record};
 use crate::clock::rfc3339;
@@ -20,6 +20,9 @@ pub(super) enum Command {
     },
     /// List the orgs
     List,
+    /// An issuer of an org's own
+    #[command(subcommand)]
+    Issuer(org_issuer::Command),
 }
 
 #[derive(Serialize)]
@@ -46,6 +49,7 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
             let view = OrgView { org_id: id, name: name.to_string(), created_at: rfc3339(now_ms.div_euclid(1000)) };
             context.output.value(&view, &id.to_string())
         }
+        Command::Issuer(command) => org_issuer::run(command, context).await,
         Command::List => {
             let store = context.store().await?;
             let orgs = orgs::list(&mut *store.connection().await?).await?;

@@ -51,6 +51,21 @@ impl<'a> Output<'a> {
         Ok(writeln!(self.writer)?)
     }
 
+    /// Values: a JSON array, or some lines each.
+    pub(super) fn documents<T: Serialize>(
+        &mut self,
+        values: &[T],
+        lines: impl Fn(&T) -> Vec<String>,
+    ) -> anyhow::Result<()> {
+        if self.json {
+            return self.json(&values);
+        }
+        for line in values.iter().flat_map(lines) {
+            writeln!(self.writer, "{line}")?;
+        }
+        Ok(())
+    }
+
     fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut *self.writer, value).map_err(std::io::Error::from)?;
         Ok(writeln!(self.writer)?)

@@ -8,6 +8,7 @@ use driftwise_contract::{AccountId, OrgId};
 use super::{Context, output, require_org};
 use crate::Error;
 use crate::accounts::AwsAccount;
+use crate::federation::issuer_of;
 use crate::setup::{BucketName, KeyPrefix, StateLocation, TrustPolicy, bucket_policy, permission_policy, warning};
 use crate::store::accounts;
 
@@ -71,8 +72,9 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                     account.trust_form()
                 ));
             }
+            let issuer = issuer_of(&context.config.settings(), target.org, &account)?;
             let document = TrustPolicy {
-                settings: &context.config.settings(),
+                settings: &issuer.settings,
                 org: target.org,
                 role: account.role_arn(),
                 form,

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use driftwise_contract::IssuerUrl;
 
 use crate::clock::Clock;
+use crate::keyring::rotation::RotationSettings;
 use crate::keyring::{Catalogue, KeyVault};
 
 pub use federation::Federation;
@@ -84,7 +85,8 @@ impl Config {
     /// The signing keys as configured.
     pub fn catalogue(&self, store: &crate::store::Store, clock: Arc<dyn Clock>) -> Catalogue {
         let vault = KeyVault::new(&self.keys, &self.server.issuer_url, store).with_certificates(self.federation.x5c);
-        Catalogue::new(store.clone(), vault, clock, self.keys.algorithm, self.keys.rotation.clone())
+        let rotation = RotationSettings { must_be_seen: self.publication.read_back, ..self.keys.rotation.clone() };
+        Catalogue::new(store.clone(), vault, clock, self.keys.algorithm, rotation)
     }
 
     /// What tokens and documents of the shared issuer are made with.

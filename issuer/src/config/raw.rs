@@ -12,7 +12,8 @@ use figment::providers::{Format as _, Toml};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, publication, server, store, telemetry,
+    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, publication, server, store,
+    telemetry,
 };
 
 /// What is wrong with the configuration: every fault that was found, one per line.

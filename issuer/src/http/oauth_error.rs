@@ -74,7 +74,9 @@ impl From<Error> for TokenRefusal {
             | Error::Ledger(_)
             | Error::Store(_)
             | Error::Document(_)
-            | Error::OrgIssuerUrl { .. } => {
+            | Error::OrgIssuerUrl { .. }
+            | Error::NoPublicationTarget
+            | Error::PublicUrl(_) => {
                 tracing::error!(error = %error, "the issuer failed");
                 Self::new(OAuthErrorCode::ServerError, "the issuer failed; its log has the request id")
             }

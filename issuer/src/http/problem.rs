@@ -213,7 +213,9 @@ impl From<Error> for Problem {
             | Error::Ledger(_)
             | Error::Store(_)
             | Error::Document(_)
-            | Error::OrgIssuerUrl { .. } => {
+            | Error::OrgIssuerUrl { .. }
+            | Error::NoPublicationTarget
+            | Error::PublicUrl(_) => {
                 tracing::error!(error = %error, "the issuer failed");
                 Self::internal()
             }

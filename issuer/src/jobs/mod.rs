@@ -6,6 +6,8 @@
 
 mod certificate;
 mod documents;
+mod publish;
+mod read_back;
 mod rotate;
 mod runner;
 mod sweep;
@@ -18,11 +20,13 @@ use crate::app::App;
 
 /// Every job of a running issuer.
 pub(crate) fn all(app: &Arc<App>) -> Vec<Job> {
-    vec![
+    let always = [
         documents::job(app.clone()),
         rotate::refresh(app.clone()),
         rotate::rotate(app.clone()),
         sweep::job(app.clone()),
         certificate::job(app.clone()),
-    ]
+    ];
+    let where_configured = [publish::job(app.clone()), read_back::job(app.clone())];
+    always.into_iter().chain(where_configured.into_iter().flatten()).collect()
 }

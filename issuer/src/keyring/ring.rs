@@ -214,7 +214,7 @@ impl Keyring {
             return Ok(());
         }
         let lease = Arc::new(Lease::over());
-        let snapshot = Arc::new(self.build(refresh, &keys, &lease).await?);
+        let snapshot = Arc::new(build(&self.inner.catalogue, &mut refresh.open, &keys, &lease).await?);
         let kids: Vec<Kid> = keys.into_iter().map(|key| key.kid).collect();
         if current.kids.iter().any(|kid| !kids.contains(kid)) {
             // A key was removed: whoever still holds the old snapshot must not sign with it.
@@ -235,44 +235,11 @@ impl Keyring {
         Ok(replica_rows::refresh(&mut db, id, version, wall_ms, row.beat).await?)
     }
 
-    async fn build(
-        &self,
-        refresh: &mut Refresh,
-        keys: &[KeyRecord],
-        lease: &Arc<Lease>,
-    ) -> Result<KeySnapshot, KeyringError> {
-        let catalogue = &self.inner.catalogue;
-        if keys.iter().any(|key| !refresh.open.contains_key(&key.kid)) {
-            refresh.open = catalogue.open_all(&refresh.open).await?;
-        }
-        refresh.open.retain(|kid, _| keys.iter().any(|key| &key.kid == kid));
-        let mut sets: BTreeMap<KeySetId, Vec<(&KeyRecord, &Arc<SigningKey>)>> = BTreeMap::new();
-        for key in keys {
-            let open = refresh.open.get(&key.kid).ok_or_else(|| KeyringError::KeyMissing {
-                kid: key.kid.clone(),
-                state: key.state,
-                place: catalogue.vault().store().place(),
-            })?;
-            sets.entry(key.set).or_default().push((key, open));
-        }
-        let sets = sets.into_iter().map(|(set, mut keys)| {
-            // The signing key first: some verifiers take the first whatever the kid. Then the next, then the youngest.
-            let rank = |state| match state {
-                KeyState::Active => 0,
-                KeyState::Staged => 1,
-                KeyState::Unplaced | KeyState::Retired | KeyState::Removed => 2,
-            };
-            keys.sort_by_key(|(key, _)| (rank(key.state), std::cmp::Reverse(key.created_at_ms), key.kid.clone()));
-            let signer = keys.first().filter(|(key, _)| key.state == KeyState::Active).map(|(_, open)| {
-                let leased =
-                    Leased { key: open.signer(), lease: lease.clone(), clock: self.inner.catalogue.clock().clone() };
-                Arc::new(leased) as Arc<dyn Signer>
-            });
-            let published =
-                PublishedJwks { keys: keys.iter().map(|(_, open)| catalogue.vault().published(open)).collect() };
-            (set, KeySet { signer, published })
-        });
-        Ok(KeySnapshot::new(sets.collect()))
+    /// What a running issuer publishes, for a command that looks and does not sign: no replica is counted, and no key of the
+    /// snapshot signs.
+    pub async fn look(catalogue: &Catalogue) -> Result<KeySnapshot, KeyringError> {
+        let keys = signing_keys::present(&mut *catalogue.store().connection().await?).await?;
+        build(catalogue, &mut OpenKeys::new(), &keys, &Arc::new(Lease::over())).await
     }
 
     /// One pass of rotation over every set, and a refresh.
@@ -302,6 +269,44 @@ impl Keyring {
     fn check_lease(&self) -> Result<(), NotReady> {
         self.inner.current.borrow().lease.check(&**self.inner.catalogue.clock())
     }
+}
+
+/// The snapshot of these keys, which sign under the lease. Keys that are not open yet are opened; others are forgotten.
+async fn build(
+    catalogue: &Catalogue,
+    open: &mut OpenKeys,
+    keys: &[KeyRecord],
+    lease: &Arc<Lease>,
+) -> Result<KeySnapshot, KeyringError> {
+    if keys.iter().any(|key| !open.contains_key(&key.kid)) {
+        *open = catalogue.open_all(open).await?;
+    }
+    open.retain(|kid, _| keys.iter().any(|key| &key.kid == kid));
+    let mut sets: BTreeMap<KeySetId, Vec<(&KeyRecord, &Arc<SigningKey>)>> = BTreeMap::new();
+    for key in keys {
+        let open = open.get(&key.kid).ok_or_else(|| KeyringError::KeyMissing {
+            kid: key.kid.clone(),
+            state: key.state,
+            place: catalogue.vault().store().place(),
+        })?;
+        sets.entry(key.set).or_default().push((key, open));
+    }
+    let sets = sets.into_iter().map(|(set, mut keys)| {
+        // The signing key first: some verifiers take the first whatever the kid. Then the next, then the youngest.
+        let rank = |state| match state {
+            KeyState::Active => 0,
+            KeyState::Staged => 1,
+            KeyState::Unplaced | KeyState::Retired | KeyState::Removed => 2,
+        };
+        keys.sort_by_key(|(key, _)| (rank(key.state), std::cmp::Reverse(key.created_at_ms), key.kid.clone()));
+        let signer = keys.first().filter(|(key, _)| key.state == KeyState::Active).map(|(_, open)| {
+            let leased = Leased { key: open.signer(), lease: lease.clone(), clock: catalogue.clock().clone() };
+            Arc::new(leased) as Arc<dyn Signer>
+        });
+        let published = PublishedJwks { keys: keys.iter().map(|(_, open)| catalogue.vault().published(open)).collect() };
+        (set, KeySet { signer, published })
+    });
+    Ok(KeySnapshot::new(sets.collect()))
 }
 
 impl Current {

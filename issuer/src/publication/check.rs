@@ -340,7 +340,7 @@ fn check_key(report: &mut IssuerReport, key: &Value, ours: &[Value]) {
         return;
     };
     // Quoted: what is served is not ours to believe.
-    let kid = format!("{kid:.64?}");
+    let kid = format!("{:?}", kid.chars().take(64).collect::<String>());
     if !key["key_ops"].is_null() {
         report.fault("keys", format!("the key {kid} has key_ops: AWS refuses such keys"), publish);
     }

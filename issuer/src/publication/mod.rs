@@ -17,11 +17,13 @@ mod chain;
 pub mod check;
 mod public_url;
 pub mod read_back;
+mod schedule;
 pub mod target;
 
 use driftwise_contract::OrgId;
 
 pub use public_url::{Fault, PublicUrl};
+pub(crate) use schedule::{Publishing, SEEN_LASTS_S};
 use target::{DirectoryTarget, S3Target, Target, TargetError};
 
 use crate::config;

@@ -17,7 +17,7 @@ use super::chain::{Presented, RememberingVerifier};
 use crate::clock::Clock;
 
 /// AWS gives an issuer five seconds.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More than 100 keys of each kind take; a page that is no document is not read to its end.
 const SIZE_MAX_BYTES: usize = 512 * 1024;

@@ -36,11 +36,11 @@ pub async fn look(
     let mut issuers = Vec::new();
     for (org, documents) in publications.all() {
         let settings = org.map_or_else(|| Ok(settings.clone()), |org| settings.of_org(org))?;
-        issuers.push((key_set(publications, org), settings, documents));
+        issuers.push((key_set(publications, org), settings, documents.clone()));
     }
     let looks = issuers.into_iter().map(|(set, settings, documents)| async move {
         let signing = publications.keys().signer(set).ok().map(|signer| signer.kid().clone());
-        (set, check_issuer(public_url, &settings, documents, signing.as_ref()).await)
+        (set, check_issuer(public_url, &settings, &documents, signing.as_ref()).await)
     });
     Ok(stream::iter(looks).buffered(AT_ONCE).collect().await)
 }
