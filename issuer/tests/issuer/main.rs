@@ -13,6 +13,7 @@ mod key_material;
 mod key_states;
 mod keys;
 mod logs;
+mod publication;
 mod routes;
 mod service;
 mod setup;
