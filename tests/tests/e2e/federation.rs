@@ -198,3 +198,28 @@ async fn the_published_documents_hold_what_aws_reads_and_nothing_that_it_refuses
     assert_eq!(first["issuer"], json!(stage.issuer_url()));
     stage.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_session_that_aws_logs_leads_to_the_tokens_row_in_the_audit_log() {
+    let stage = stage().await;
+    let customer = stage.customer("Acme").await.unwrap();
+    stage.report(stage.scan(&customer, &[])).await.unwrap();
+
+    let org = customer.org.to_string();
+    let listed = stage.issuer(&["audit", "list", "--org", &org, "--json"]).run().await.unwrap().success().unwrap();
+    let rows = listed.json().unwrap();
+    let minted: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["event"]).collect();
+    let minted: Vec<&Value> = minted.into_iter().filter(|event| event["type"] == "token_minted").collect();
+    assert!(!minted.is_empty(), "{rows}");
+
+    let prefix = format!("arn:aws:sts::{ACCOUNT_ID}:assumed-role/driftwise-readonly/driftwise-");
+    let calls = stage.sandbox.world().requests();
+    let sessions: std::collections::BTreeSet<&str> =
+        calls.iter().filter_map(|call| call.caller.strip_prefix(&prefix)).collect();
+    assert!(!sessions.is_empty(), "{:?}", calls.iter().map(|call| &call.caller).collect::<Vec<_>>());
+    for jti in sessions {
+        let row = minted.iter().find(|event| event["jti"] == jti).expect("each session has its token's row");
+        assert_eq!((&row["role"], &row["actor"]["id"]), (&json!(customer.role_arn), &json!(customer.agent)));
+    }
+    stage.close().await.unwrap();
+}
