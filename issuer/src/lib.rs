@@ -28,6 +28,8 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod federation;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 mod jobs;
 pub mod keyring;

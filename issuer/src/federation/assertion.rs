@@ -295,19 +295,20 @@ impl<'a> UnverifiedAssertion<'a> {
     }
 
     /// Verifies the signature with the key that is registered for [`Self::claimed_agent`] under [`Self::kid`]. Where there is
-    /// none, verifies with a key that is nobody's: it takes as long to be told of an unknown key as of a bad signature.
+    /// none, or it is not one for the algorithm, verifies with a key that is nobody's: whoever is refused has waited for one
+    /// verification.
     pub fn verify(self, key: Option<&VerificationKey>) -> Result<VerifiedAssertion, AssertionFault> {
-        let Some(key) = key else {
+        // The key decides the algorithm, never the header (RFC 8725, section 3.1).
+        let Some(usable) = key.filter(|key| key.algorithm() == self.algorithm) else {
             let nobodys = match self.algorithm {
                 KeyAlgorithm::Rs256 => &NOBODYS_RSA,
                 KeyAlgorithm::Es256 => &NOBODYS_P256,
             };
             // The key is public, and so may be its private half: whatever comes out, the answer is no.
             let _ = nobodys.as_ref().map(|key| key.verifies(self.message.as_bytes(), &self.signature));
-            return Err(AssertionFault::UnknownKey);
+            return Err(if key.is_some() { AssertionFault::Signature } else { AssertionFault::UnknownKey });
         };
-        // The key decides the algorithm, never the header (RFC 8725, section 3.1).
-        if self.algorithm != key.algorithm() || !key.verifies(self.message.as_bytes(), &self.signature) {
+        if !usable.verifies(self.message.as_bytes(), &self.signature) {
             return Err(AssertionFault::Signature);
         }
         let keep_until_ms = (self.claims.exp + CLOCK_SKEW_S + 1).saturating_mul(1000);

@@ -41,6 +41,8 @@ pub struct Found<T> {
     pub value: Arc<T>,
     /// The version.
     pub version: i64,
+    /// Whether it came from memory.
+    pub was_kept: bool,
 }
 
 /// The look-ups.
@@ -71,11 +73,17 @@ impl Authority {
         if let Some(found) = self.kept(|kept| kept.agents.get(&place).cloned()) {
             return Ok(Some(found));
         }
+        self.read_agent(id, kid).await
+    }
+
+    /// The same, read from the store whatever is in memory. For refusals: an agent that is not there is never in memory, so one
+    /// that is there is looked up too before it is refused, and both have waited for the same.
+    pub async fn read_agent(&self, id: AgentId, kid: &Kid) -> Result<Option<Found<KnownAgent>>, Error> {
         let mut db = self.store.connection().await?;
         let version = authority::version(&mut db).await?;
         let Some(agent) = agents::find_by_key(&mut db, id, kid).await? else { return Ok(None) };
         let known = KnownAgent { scope: agent.scope, org_name: agent.org_name, key: agent.key.prepare()? };
-        Ok(Some(self.keep(version, known, |kept| &mut kept.agents, place)))
+        Ok(Some(self.keep(version, known, |kept| &mut kept.agents, (id, kid.clone()))))
     }
 
     /// The org's account that has that role.
@@ -111,7 +119,7 @@ impl Authority {
 
     fn kept<T>(&self, find: impl Fn(&Kept) -> Option<Arc<T>>) -> Option<Found<T>> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        find(&kept).map(|value| Found { value, version: kept.version })
+        find(&kept).map(|value| Found { value, version: kept.version, was_kept: true })
     }
 
     fn keep<K: Eq + Hash, T>(
@@ -134,7 +142,7 @@ impl Authority {
             }
             entries.insert(place, value.clone());
         }
-        Found { value, version }
+        Found { value, version, was_kept: false }
     }
 }
 

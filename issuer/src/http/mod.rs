@@ -16,6 +16,7 @@ mod routes;
 pub(crate) mod server;
 mod web;
 
+pub(crate) use api::token::read_form as read_token_form;
 pub(crate) use metrics_page::router as metrics_router;
 pub(crate) use routes::router;
 pub use routes::{Caller, ROUTES, Route};

@@ -47,6 +47,10 @@ impl TokenRefusal {
         }
     }
 
+    pub(super) fn into_description(self) -> String {
+        self.description
+    }
+
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new(OAuthErrorCode::InvalidRequest, description)
     }

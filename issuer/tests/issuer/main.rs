@@ -8,6 +8,7 @@ mod audit;
 mod command_line;
 mod discovery;
 mod enrolment;
+mod fuzz;
 mod harness;
 mod key_material;
 mod key_states;

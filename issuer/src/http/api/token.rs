@@ -7,8 +7,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use driftwise_contract::wire::{JWT_BEARER, OAuthErrorCode, TokenResponse};
 use driftwise_contract::{AgentId, RoleArn, SessionScope};
@@ -95,10 +95,18 @@ async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>) -> Result<Minting
     if asked.client_id.is_some_and(|client_id| client_id != claimed.to_string()) {
         return Err(refused(AssertionFault::OtherClient, Some(claimed)));
     }
-    let agent = app.authority().agent(claimed, unverified.kid()).await?;
-    let verified = unverified
-        .verify(agent.as_ref().map(|agent| &agent.value.key))
-        .map_err(|fault| refused(fault, Some(claimed)))?;
+    let kid = unverified.kid().clone();
+    let agent = app.authority().agent(claimed, &kid).await?;
+    let verified = match unverified.verify(agent.as_ref().map(|agent| &agent.value.key)) {
+        Ok(verified) => verified,
+        Err(fault) => {
+            // Who is unknown was looked up in the store; who is known, from memory, and is now looked up too.
+            if agent.is_some_and(|agent| agent.was_kept) {
+                app.authority().read_agent(claimed, &kid).await?;
+            }
+            return Err(refused(fault, Some(claimed)));
+        }
+    };
     let agent = agent.ok_or_else(|| refused(AssertionFault::UnknownKey, Some(claimed)))?;
     Ok(Minting {
         actor: Actor::Agent { id: verified.agent(), kid: Some(verified.kid().clone()) },
@@ -109,6 +117,16 @@ async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>) -> Result<Minting
         role: asked.role.clone(),
         session: asked.session,
     })
+}
+
+/// Reads a form as the handler does, as far as it can be told without knowing the caller: assertion, role and what the
+/// session is for, or the refusal's description. For the fuzz targets.
+pub(crate) fn read_form(body: &[u8]) -> Result<(String, RoleArn, SessionScope), String> {
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let request = TokenRequest::parse(&HeaderMap::from_iter([(CONTENT_TYPE, form)]), body);
+    let request = request.map_err(TokenRefusal::into_description)?;
+    let Asked { assertion, role, session, .. } = request.check().map_err(TokenRefusal::into_description)?;
+    Ok((assertion.to_owned(), role, session))
 }
 
 impl TokenRequest {
