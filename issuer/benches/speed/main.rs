@@ -1,5 +1,5 @@
 //! The issuer's speed, each statement beside its limit in the same run; a missed limit fails the run. docs/benchmarks.md says
-//! what is measured, how, and what came out.
+//! what is measured, and how.
 //!
 //! `cargo bench -p driftwise-issuer` runs everything, `cargo bench -p driftwise-issuer -- rs256 jwks` what is named.
 

@@ -116,3 +116,8 @@ async fn every_client_is_served(algorithm: &str, keys_config: &str) {
 async fn clients_of_other_people_find_the_issuer_and_verify_its_rs256_tokens() {
     every_client_is_served("RS256", "").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_other_people_find_the_issuer_and_verify_its_es256_tokens() {
+    every_client_is_served("ES256", "algorithm = \"ES256\"").await;
+}
