@@ -29,7 +29,7 @@ struct Count;
 
 impl<S: Subscriber> Layer<S> for Count {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let of_the_store = event.metadata().target() == "sqlx::query";
+        let of_the_store = event.metadata().target().starts_with("sqlx");
         event.record(&mut Fields { of_the_store });
     }
 }
