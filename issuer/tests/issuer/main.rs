@@ -13,6 +13,7 @@ mod harness;
 mod key_material;
 mod key_states;
 mod keys;
+mod keys_command_line;
 mod logs;
 mod publication;
 mod routes;

@@ -1,0 +1,85 @@
+//! `driftwise-issuer keys …`, as scripts see it.
+
+use std::sync::Arc;
+
+use driftwise_issuer::clock::SystemClock;
+use driftwise_issuer::config::Config;
+use driftwise_issuer::keyring::{Keyring, LostKeys};
+use driftwise_issuer::store::Store;
+use serde_json::json;
+
+use crate::command_line::Program;
+
+/// A program whose store has adopted its key, as after a first `serve`.
+async fn started() -> Program {
+    let program = Program::new();
+    let directory = program.directory.path();
+    let mut config = Config::new("https://id.example.com".parse().unwrap());
+    config.keys.directory = directory.join("keys");
+    let store = Store::open(&directory.join("issuer.db")).await.unwrap();
+    let keyring = Keyring::open(config.catalogue(&store, Arc::new(SystemClock)), LostKeys::Refuse).await.unwrap();
+    keyring.close().await.unwrap();
+    store.close().await;
+    program
+}
+
+#[tokio::test]
+async fn a_rotation_is_told_before_it_is_done_and_costs_what_it_says() {
+    let program = started().await;
+    let list = || program.json(&["keys", "list", "--json"]);
+    let first = list()[0]["kid"].as_str().unwrap().to_owned();
+    assert_eq!((&list()[0]["state"], &list()[0]["alg"]), (&json!("active"), &json!("RS256")));
+
+    let told = program.json(&["keys", "rotate", "--dry-run", "--json"]);
+    assert_eq!((&told["dry_run"], &told["waits_s"], &told["staged"]), (&json!(true), &json!(48 * 3600), &json!(null)));
+    assert_eq!(list().as_array().unwrap().len(), 1, "nothing was changed");
+
+    let staged = program.json(&["keys", "rotate", "--json"])["staged"].as_str().unwrap().to_owned();
+    assert_eq!(program.json(&["keys", "rotate", "--json"])["staged"], staged.as_str(), "the same key waits on");
+    assert_eq!(list().as_array().unwrap().len(), 2);
+    let jwks = program.json(&["keys", "export-public", "--json"]);
+    let mut kids: Vec<_> = jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
+    kids.sort_unstable();
+    let mut expected = [first.as_str(), staged.as_str()];
+    expected.sort_unstable();
+    assert_eq!(kids, expected);
+    assert!(jwks["keys"][0].get("d").is_none());
+
+    let output = program.run(&["keys", "rotate", "--now", "--json"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--now skips"), "{output:?}");
+    let view: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&view["activated"], &view["retired"]), (&json!(staged), &json!(first)));
+    let states: Vec<_> = list().as_array().unwrap().iter().map(|key| key["state"].clone()).collect();
+    assert!(states.contains(&json!("active")) && states.contains(&json!("retired")), "{states:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_says_what_it_costs_asks_and_replaces_the_key_at_once() {
+    let program = started().await;
+    let first = program.json(&["keys", "list", "--json"])[0]["kid"].as_str().unwrap().to_owned();
+    let refused = program.run(&["keys", "revoke", &first]);
+    let talk = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    for cost in ["0 tokens", "verifiers that hold an older copy", "for 5m where they keep", "up to 2days", "--yes"] {
+        assert!(talk.contains(cost), "{cost} in {talk}");
+    }
+    let told = program.json(&["keys", "revoke", &first, "--dry-run", "--json"]);
+    assert_eq!((&told["revoked"], &told["refusals_s"]), (&json!(false), &json!(300)));
+
+    let done = program.json(&["keys", "revoke", &first, "--yes", "--json"]);
+    assert_eq!(done["revoked"], true);
+    let keys = program.json(&["keys", "list", "--all", "--json"]);
+    let state = |kid: &str| {
+        let key = keys.as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap();
+        key["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((state(&first), state(done["successor"].as_str().unwrap())), ("removed".into(), "active".into()));
+    assert!(!program.directory.path().join("keys").join(format!("{first}.jwe")).exists());
+    let audit = program.ok(&["audit", "list"]);
+    assert!(audit.contains("key_revoked"), "{audit}");
+
+    let again = program.run(&["keys", "revoke", &first, "--yes"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("hint: `driftwise-issuer keys list`"));
+}
