@@ -142,6 +142,8 @@ impl Minter<'_> {
             Ok(_) => {}
             Err(LedgerFault::AuthorityChanged) => {
                 self.authority.forget(version);
+                // It may have been the key that was taken away.
+                self.keyring.catch_up().await.map_err(Error::from)?;
                 return Err(MintFault::CallerOutdated);
             }
             Err(LedgerFault::Replayed) => return Err(self.refuse_replay(&minting)),

@@ -15,7 +15,7 @@ use super::replicas::{self, Keeper, Lease, SIGNS_AHEAD};
 use super::rotation::{Action, KeyRecord, KeyState, millis};
 use super::{KeySet, KeySetId, KeySnapshot, KeyringError, NotReady, PublishedJwks, Signer, SigningKey};
 use crate::clock::Clock;
-use crate::store::{replicas as replica_rows, signing_keys};
+use crate::store::{key_catalogue, replicas as replica_rows, signing_keys};
 
 /// Opened keys, by kid.
 pub type OpenKeys = BTreeMap<Kid, Arc<SigningKey>>;
@@ -240,6 +240,14 @@ impl Keyring {
     pub async fn look(catalogue: &Catalogue) -> Result<KeySnapshot, KeyringError> {
         let keys = signing_keys::present(&mut *catalogue.store().connection().await?).await?;
         build(catalogue, &mut OpenKeys::new(), &keys, &Arc::new(Lease::over())).await
+    }
+
+    /// Learns at once of what another process changed: for whoever was told that something has changed. Cheap where the keys
+    /// did not.
+    pub async fn catch_up(&self) -> Result<(), KeyringError> {
+        let row = key_catalogue::read(&mut *self.inner.catalogue.store().connection().await?).await?;
+        let is_new = row.version != self.inner.current.borrow().version;
+        if is_new { self.refresh().await } else { Ok(()) }
     }
 
     /// One pass of rotation over every set, and a refresh.
