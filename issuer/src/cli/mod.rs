@@ -171,7 +171,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::ApiKey(command) => apikey::run(command, context).await,
             Command::Setup(command) => setup::run(command, context).await,
             Command::Publish(arguments) => publish::run(&arguments, context).await,
-            Command::Keys(command) => keys::run(command, context).await,
+            Command::Keys(command) => Box::pin(keys::run(command, context)).await,
         }
     })
 }

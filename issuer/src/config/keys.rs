@@ -45,9 +45,8 @@ pub struct Keys {
 const PUBLISH_AHEAD_MIN: Duration = Duration::from_mins(5);
 
 /// A replica that missed an activation signs with the key that was retired, for its lease at most.
-#[expect(clippy::cast_sign_loss, reason = "five minutes")]
 const KEEP_AFTER_MIN: Duration =
-    Duration::from_secs(TOKEN_LIFETIME_S as u64 + CLOCK_TOLERANCE.as_secs() + 2 * LEASE.as_secs());
+    Duration::from_secs(TOKEN_LIFETIME_S.unsigned_abs() + CLOCK_TOLERANCE.as_secs() + 2 * LEASE.as_secs());
 
 /// A third of the lease: two refreshes may fail.
 const REFRESH_MAX: Duration = Duration::from_secs(LEASE.as_secs() / 3);

@@ -92,6 +92,7 @@ impl Keeper {
 
 /// Until when the keys of one snapshot may sign.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "units stand in names")]
 pub(super) struct Lease {
     refreshed_mono_ms: AtomicI64,
     refreshed_wall_ms: AtomicI64,

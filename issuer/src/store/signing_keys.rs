@@ -19,15 +19,6 @@ impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for Row {
     fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
         use sqlx::Row as _;
         let text = |name: &'static str| row.try_get::<String, _>(name);
-        fn parsed<T>(name: &str, text: &str) -> Result<T, sqlx::Error>
-        where
-            T: std::str::FromStr<Err: std::fmt::Display>,
-        {
-            text.parse().map_err(|error: T::Err| sqlx::Error::ColumnDecode {
-                index: name.to_owned(),
-                source: format!("signing_keys.{name} does not parse: {error}").into(),
-            })
-        }
         Ok(Self(KeyRecord {
             kid: parsed("kid", &text("kid")?)?,
             set: parsed("key_set", &text("key_set")?)?,
@@ -47,6 +38,16 @@ impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for Row {
             published_version: row.try_get("published_version")?,
         }))
     }
+}
+
+fn parsed<T>(name: &str, text: &str) -> Result<T, sqlx::Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    text.parse().map_err(|error: T::Err| sqlx::Error::ColumnDecode {
+        index: name.to_owned(),
+        source: format!("signing_keys.{name} does not parse: {error}").into(),
+    })
 }
 
 /// Every key, oldest first; those that are removed too.
