@@ -311,7 +311,8 @@ async fn build(
             let leased = Leased { key: open.signer(), lease: lease.clone(), clock: catalogue.clock().clone() };
             Arc::new(leased) as Arc<dyn Signer>
         });
-        let published = PublishedJwks { keys: keys.iter().map(|(_, open)| catalogue.vault().published(open)).collect() };
+        let published =
+            PublishedJwks { keys: keys.iter().map(|(_, open)| catalogue.vault().published(open)).collect() };
         (set, KeySet { signer, published })
     });
     Ok(KeySnapshot::new(sets.collect()))

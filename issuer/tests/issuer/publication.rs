@@ -59,8 +59,14 @@ struct Ca {
 
 impl Ca {
     fn new() -> Self {
+        Self::named("the CA of the tests")
+    }
+
+    fn named(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
         let directory = TempDir::new().unwrap();
@@ -152,7 +158,7 @@ async fn a_good_public_url_has_no_fault_and_every_key_is_seen() {
 
 #[tokio::test]
 async fn certificates_that_aws_would_refuse_are_told_with_the_reason() {
-    let (ca, stranger, publications) = (Ca::new(), Ca::new(), publications());
+    let (ca, stranger, publications) = (Ca::new(), Ca::named("nobody's CA"), publications());
     let expired = ca.certify(HOST, |params| params.not_after = date_time_ymd(2027, 1, 1));
     let early = ca.certify(HOST, |params| params.not_before = date_time_ymd(2027, 2, 1));
     for (tls, says) in [
