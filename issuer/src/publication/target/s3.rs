@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectError;
@@ -47,7 +47,12 @@ impl S3Target {
         if let Some(region) = &config.region {
             loader = loader.region(Region::new(region.to_string()));
         }
-        let mut builder = aws_sdk_s3::config::Builder::from(&loader.load().await);
+        Self::with_config(config, &loader.load().await)
+    }
+
+    /// The same with an AWS configuration that stands already: its credentials, region and time-outs.
+    pub fn with_config(config: &Bucket, aws: &SdkConfig) -> Self {
+        let mut builder = aws_sdk_s3::config::Builder::from(aws);
         if let Some(endpoint_url) = &config.endpoint_url {
             // Other servers than AWS's rarely have a host name per bucket.
             builder = builder.endpoint_url(endpoint_url.as_str()).force_path_style(true);

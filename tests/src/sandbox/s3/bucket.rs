@@ -74,7 +74,7 @@ impl Bucket {
     pub fn put(&mut self, key: &str, put: Put, now: OffsetDateTime) -> String {
         self.versions_made += 1;
         let kms_key = put.kms_key.or_else(|| self.default_kms_key.clone());
-        let version = ObjectVersion::new(
+        let mut version = ObjectVersion::new(
             &self.name,
             key,
             put.body,
@@ -83,6 +83,7 @@ impl Bucket {
             self.is_versioned.then_some(self.versions_made),
             now,
         );
+        version.cache_control = put.cache_control;
         let id = version.id.clone();
         let versions = self.objects.entry(key.to_owned()).or_default();
         if !self.is_versioned {

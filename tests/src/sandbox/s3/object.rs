@@ -12,6 +12,8 @@ pub struct Put {
     pub body: Bytes,
     /// The content type.
     pub content_type: Option<String>,
+    /// The cache headers that it is served with.
+    pub cache_control: Option<String>,
     /// The ARN of the KMS key that encrypts it; whoever reads it then needs `kms:Decrypt`.
     pub kms_key: Option<String>,
 }
@@ -19,7 +21,7 @@ pub struct Put {
 impl Put {
     /// An unencrypted JSON document.
     pub fn json(text: impl Into<Bytes>) -> Self {
-        Self { body: text.into(), content_type: Some("application/json".to_owned()), kms_key: None }
+        Self { body: text.into(), content_type: Some("application/json".to_owned()), ..Self::default() }
     }
 }
 
@@ -32,6 +34,8 @@ pub struct ObjectVersion {
     pub body: Bytes,
     /// The content type.
     pub content_type: String,
+    /// The cache headers that it is served with.
+    pub cache_control: Option<String>,
     /// An opaque word for the content. On S3 it is an MD5 sum only for some objects; nobody may rely on that.
     pub etag: String,
     /// When it was stored.
@@ -58,6 +62,6 @@ impl ObjectVersion {
             |number| URL_SAFE_NO_PAD.encode(&Sha256::digest(format!("{bucket}/{key}/{number}"))[..24]),
         );
         let content_type = content_type.unwrap_or_else(|| "binary/octet-stream".to_owned());
-        Self { id, body, content_type, etag, modified, kms_key }
+        Self { id, body, content_type, cache_control: None, etag, modified, kms_key }
     }
 }

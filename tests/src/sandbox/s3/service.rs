@@ -85,6 +85,7 @@ impl S3 for Storage {
             content_range: range.map(|range| format!("bytes {}-{}/{full}", range.start, range.end - 1)),
             accept_ranges: Some("bytes".to_owned()),
             content_type: Some(version.content_type),
+            cache_control: version.cache_control,
             e_tag: Some(ETag::Strong(version.etag)),
             last_modified: Some(version.modified.into()),
             server_side_encryption: Some(encryption(version.kms_key.as_deref())),
@@ -103,6 +104,7 @@ impl S3 for Storage {
             content_length: i64::try_from(version.body.len()).ok(),
             accept_ranges: Some("bytes".to_owned()),
             content_type: Some(version.content_type),
+            cache_control: version.cache_control,
             e_tag: Some(ETag::Strong(version.etag)),
             last_modified: Some(version.modified.into()),
             server_side_encryption: Some(encryption(version.kms_key.as_deref())),
@@ -130,7 +132,12 @@ impl S3 for Storage {
         if let Some(key_arn) = &kms_key {
             ask.may_use_key("kms:GenerateDataKey", key_arn)?;
         }
-        let put = Put { body, content_type: input.content_type.clone(), kms_key: kms_key.clone() };
+        let put = Put {
+            body,
+            content_type: input.content_type.clone(),
+            cache_control: input.cache_control.clone(),
+            kms_key: kms_key.clone(),
+        };
         let now = self.world.now();
         let stored = with_bucket_mut(&self.world, &input.bucket, |bucket| {
             let id = bucket.put(&input.key, put, now);
