@@ -37,11 +37,13 @@ CREATE TABLE key_catalogue (
 
 INSERT INTO key_catalogue (id, version, steady_ms, beat, keeper) VALUES (1, 1, 0, 0, '');
 
--- The running issuers. idle_ms is the steady time since the last refresh; beat is the catalogue's at that refresh.
+-- The running issuers. idle_ms is the steady time since the last refresh; beat is the catalogue's at that refresh; lease_ms is
+-- how long the issuer may sign without one.
 CREATE TABLE replicas (
     id TEXT NOT NULL PRIMARY KEY,
     version BIGINT NOT NULL,
     seen_at_ms BIGINT NOT NULL,
     idle_ms BIGINT NOT NULL,
-    beat BIGINT NOT NULL
+    beat BIGINT NOT NULL,
+    lease_ms BIGINT NOT NULL
 );

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::raw::Faults;
-use crate::keyring::replicas::LEASE;
+use crate::keyring::replicas::lease;
 use crate::keyring::rotation::{CLOCK_TOLERANCE, RotationSettings};
 use crate::keyring::{KeyAlgorithm, KmsSettings, MasterKeyCommand, MasterKeySource};
 
@@ -37,7 +37,7 @@ pub struct Keys {
     /// Defaults `30d`, `48h`, `48h`. The period is at least the two windows together; `publish_ahead` is at least 5 minutes,
     /// as long as the JWKS may be cached; `keep_after` is at least 11 minutes: a token's life, AWS's clock tolerance and a minute
     /// in which another replica may sign on. And `refresh`: how often a running issuer learns of changed keys and says that it
-    /// lives, 1 to 10 seconds. Default `5s`.
+    /// lives, 100 milliseconds to 10 seconds. Default `5s`.
     pub rotation: RotationSettings,
 }
 
@@ -46,10 +46,13 @@ const PUBLISH_AHEAD_MIN: Duration = Duration::from_mins(5);
 
 /// A replica that missed an activation signs with the key that was retired, for its lease at most.
 const KEEP_AFTER_MIN: Duration =
-    Duration::from_secs(TOKEN_LIFETIME_S.unsigned_abs() + CLOCK_TOLERANCE.as_secs() + 2 * LEASE.as_secs());
+    Duration::from_secs(TOKEN_LIFETIME_S.unsigned_abs() + CLOCK_TOLERANCE.as_secs() + 2 * lease(REFRESH_MAX).as_secs());
 
-/// A third of the lease: two refreshes may fail.
-const REFRESH_MAX: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+/// Nobody needs to learn of changes less often; a crashed issuer is waited for six times as long.
+const REFRESH_MAX: Duration = Duration::from_secs(10);
+
+/// Each refresh is a small commit.
+const REFRESH_MIN: Duration = Duration::from_millis(100);
 
 /// What makes keys and signs with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -152,8 +155,8 @@ impl Raw {
         faults.duration("keys.keep_after", self.keep_after, &mut rotation.keep_after);
         check_windows(rotation, faults);
         faults.duration("keys.refresh", self.refresh, &mut rotation.refresh);
-        if !(Duration::from_secs(1)..=REFRESH_MAX).contains(&rotation.refresh) {
-            faults.add("keys.refresh", &format!("expected 1s to {}", humantime::format_duration(REFRESH_MAX)));
+        if !(REFRESH_MIN..=REFRESH_MAX).contains(&rotation.refresh) {
+            faults.add("keys.refresh", "expected 100ms to 10s");
         }
         keys.kms.region = self.kms.region;
         keys.kms.endpoint_url = self.kms.endpoint_url;

@@ -3,7 +3,7 @@
 //! Words:
 //! - *Replica*: one running issuer. It refreshes every few seconds: it notes in the store that it lives and which version of
 //!   the catalogue it publishes, and learns of a newer one.
-//! - *Lease*: for [`LEASE`] after a refresh a replica may sign. A replica that was paused, or lost the store, wakes up with a
+//! - *Lease*: for six times its refresh period ([`lease`]) after a refresh a replica may sign. A replica that was paused, or lost the store, wakes up with a
 //!   lease that is over by its clock, and refreshes before it signs: it may have missed that its key was removed.
 //! - *Steady time*: the store's own clock, which windows are measured in. One replica, the *keeper*, adds what its monotonic
 //!   clock counted between two ticks of its own; a keeper that takes over adds nothing for the time before. So it never goes
@@ -21,11 +21,14 @@ use crate::clock::Clock;
 use crate::store::key_catalogue::{self, CatalogueRow};
 use crate::store::{StoreError, Tx, replicas as rows, signing_keys};
 
-/// How long a replica may sign without a refresh.
-pub const LEASE: Duration = Duration::from_secs(30);
+/// How many refreshes a replica may miss before it may sign no more.
+const REFRESHES_PER_LEASE: u32 = 6;
 
-/// How long a keeper may miss before another replica takes over.
-const KEEPER_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a replica that refreshes so often may sign without a refresh: 30 s by default. Each replica notes its own lease in
+/// the store, and is waited for by it.
+pub const fn lease(refresh: Duration) -> Duration {
+    refresh.saturating_mul(REFRESHES_PER_LEASE)
+}
 
 /// How far ahead the active keys may date tokens: the store is told before they do, so that it knows how long a key must stay.
 pub(super) const SIGNS_AHEAD: Duration = Duration::from_mins(10);
@@ -56,8 +59,8 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// What to do, given the row, whether its keeper is among the replicas, and the monotonic time.
-    pub(super) fn judge(&mut self, id: &str, row: &CatalogueRow, keeper_lives: bool, mono_ms: i64) -> Tick {
+    /// What to do, given the row, the lease of its keeper where that is among the replicas, and the monotonic time.
+    pub(super) fn judge(&mut self, id: &str, row: &CatalogueRow, keeper_lease_ms: Option<i64>, mono_ms: i64) -> Tick {
         if row.keeper == id {
             return match self.own {
                 Some((beat, at)) if beat == row.beat => Tick::Add(mono_ms.saturating_sub(at).max(0)),
@@ -66,12 +69,10 @@ impl Keeper {
             };
         }
         self.own = None;
-        if !keeper_lives {
-            return Tick::TakeOver;
-        }
+        let Some(lease_ms) = keeper_lease_ms else { return Tick::TakeOver };
         match self.other {
             Some((beat, since)) if beat == row.beat => {
-                if mono_ms.saturating_sub(since) >= millis(KEEPER_PATIENCE) {
+                if mono_ms.saturating_sub(since) >= lease_ms / 2 {
                     Tick::TakeOver
                 } else {
                     Tick::Watch
@@ -94,15 +95,17 @@ impl Keeper {
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "units stand in names")]
 pub(super) struct Lease {
+    length_ms: i64,
     refreshed_mono_ms: AtomicI64,
     refreshed_wall_ms: AtomicI64,
     signs_until_ms: AtomicI64,
 }
 
 impl Lease {
-    /// A lease that is over.
-    pub(super) fn over() -> Self {
+    /// A lease of that length that is over.
+    pub(super) fn over(length: Duration) -> Self {
         Self {
+            length_ms: millis(length),
             refreshed_mono_ms: AtomicI64::new(i64::MIN),
             refreshed_wall_ms: AtomicI64::new(i64::MIN),
             signs_until_ms: AtomicI64::new(i64::MIN),
@@ -127,7 +130,7 @@ impl Lease {
         let passed = |now: i64, since: &AtomicI64| now.saturating_sub(since.load(Ordering::Acquire)).saturating_abs();
         let wall_ms = clock.now_ms();
         let passed_ms = passed(mono_ms(clock), &self.refreshed_mono_ms).max(passed(wall_ms, &self.refreshed_wall_ms));
-        if passed_ms > millis(LEASE) || wall_ms > self.signs_until_ms.load(Ordering::Acquire) {
+        if passed_ms > self.length_ms || wall_ms > self.signs_until_ms.load(Ordering::Acquire) {
             return Err(NotReady::Stale);
         }
         Ok(())
@@ -138,13 +141,14 @@ impl Lease {
 /// row to [`committed`] once it is durable.
 pub(super) async fn beat(tx: &mut Tx, keeper: &mut Keeper, id: &str, mono_ms: i64) -> Result<CatalogueRow, StoreError> {
     let row = key_catalogue::lock(tx).await?;
-    let keeper_lives = rows::list(tx).await?.iter().any(|replica| replica.id == row.keeper);
-    let elapsed_ms = match keeper.judge(id, &row, keeper_lives, mono_ms) {
+    let replicas = rows::list(tx).await?;
+    let keeper_lease_ms = replicas.iter().find(|replica| replica.id == row.keeper).map(|replica| replica.lease_ms);
+    let elapsed_ms = match keeper.judge(id, &row, keeper_lease_ms, mono_ms) {
         Tick::Watch => return Ok(row),
         Tick::TakeOver => 0,
         Tick::Add(elapsed_ms) => elapsed_ms,
     };
-    let gone = rows::tick(tx, row.beat, elapsed_ms, millis(LEASE)).await?;
+    let gone = rows::tick(tx, row.beat, elapsed_ms).await?;
     if gone > 0 {
         tracing::warn!(replicas = gone, "issuers that did not refresh for longer than their lease count as gone");
     }
@@ -201,7 +205,7 @@ mod tests {
                     Step::Refresh { replica, learns } => {
                         let lives = keepers.iter().any(|(id, _)| *id == row.keeper);
                         let (id, keeper) = &mut keepers[replica];
-                        let elapsed_ms = match keeper.judge(id, &row, lives, now_ms) {
+                        let elapsed_ms = match keeper.judge(id, &row, lives.then_some(30_000), now_ms) {
                             Tick::Watch => continue,
                             Tick::TakeOver => 0,
                             Tick::Add(elapsed_ms) => elapsed_ms,
@@ -226,11 +230,11 @@ mod tests {
     fn another_replica_takes_over_when_the_keeper_is_silent_or_gone() {
         let row = |beat| CatalogueRow { version: 1, steady_ms: 0, beat, keeper: "a".into() };
         let mut keeper = Keeper::default();
-        assert_eq!(keeper.judge("b", &row(1), true, 0), Tick::Watch);
-        assert_eq!(keeper.judge("b", &row(1), true, 14_000), Tick::Watch);
-        assert_eq!(keeper.judge("b", &row(2), true, 16_000), Tick::Watch, "it ticked");
-        assert_eq!(keeper.judge("b", &row(2), true, 31_000), Tick::TakeOver);
-        assert_eq!(Keeper::default().judge("b", &row(2), false, 0), Tick::TakeOver);
+        assert_eq!(keeper.judge("b", &row(1), Some(30_000), 0), Tick::Watch);
+        assert_eq!(keeper.judge("b", &row(1), Some(30_000), 14_000), Tick::Watch);
+        assert_eq!(keeper.judge("b", &row(2), Some(30_000), 16_000), Tick::Watch, "it ticked");
+        assert_eq!(keeper.judge("b", &row(2), Some(30_000), 31_000), Tick::TakeOver);
+        assert_eq!(Keeper::default().judge("b", &row(2), None, 0), Tick::TakeOver);
     }
 
     #[derive(Debug, Default)]
@@ -251,7 +255,7 @@ mod tests {
         let clock = TwoClocks::default();
         let set = |wall_ms, mono_ms| *clock.0.lock().unwrap() = (wall_ms, mono_ms);
         set(1_000_000, 1_000_000);
-        let lease = Lease::over();
+        let lease = Lease::over(Duration::from_secs(30));
         assert_eq!(lease.check(&clock), Err(NotReady::Stale));
         for (wall_ms, mono_ms, may_sign) in [
             (1_030_000, 1_030_000, true),

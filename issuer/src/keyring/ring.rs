@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use driftwise_contract::Kid;
 use futures::FutureExt as _;
@@ -105,7 +106,7 @@ impl Keyring {
         catalogue.ensure_set(KeySetId::Shared).await?;
         let nothing = Current {
             snapshot: Arc::default(),
-            lease: Arc::new(Lease::over()),
+            lease: Arc::new(Lease::over(Duration::ZERO)),
             kids: Vec::new(),
             version: 0,
             fault: None,
@@ -189,10 +190,12 @@ impl Keyring {
         let Inner { id, catalogue, .. } = &*self.inner;
         let clock = &**catalogue.clock();
         let (mono_ms, wall_ms) = (replicas::mono_ms(clock), clock.now_ms());
+        let lease_length = replicas::lease(catalogue.settings().refresh);
+        let lease_ms = millis(lease_length);
         let current = self.inner.current.borrow().clone();
         let mut tx = catalogue.store().begin().await?;
         let row = replicas::beat(&mut tx, &mut refresh.keeper, id, mono_ms).await?;
-        replica_rows::refresh(&mut tx, id, current.version, wall_ms, row.beat).await?;
+        replica_rows::refresh(&mut tx, id, current.version, wall_ms, row.beat, lease_ms).await?;
         let mut keys = signing_keys::present(&mut tx).await?;
         let soon_ms = wall_ms.saturating_add(millis(SIGNS_AHEAD / 2));
         let active = |key: &&mut KeyRecord| key.state == KeyState::Active;
@@ -213,7 +216,7 @@ impl Keyring {
             renew(&current.lease);
             return Ok(());
         }
-        let lease = Arc::new(Lease::over());
+        let lease = Arc::new(Lease::over(lease_length));
         let snapshot = Arc::new(build(&self.inner.catalogue, &mut refresh.open, &keys, &lease).await?);
         let kids: Vec<Kid> = keys.into_iter().map(|key| key.kid).collect();
         if current.kids.iter().any(|kid| !kids.contains(kid)) {
@@ -232,14 +235,14 @@ impl Keyring {
         self.inner.snapshots.send_replace(snapshot);
         // Told at once, because an activation may wait for it; the next refresh would tell it too.
         let mut db = catalogue.store().connection().await?;
-        Ok(replica_rows::refresh(&mut db, id, version, wall_ms, row.beat).await?)
+        Ok(replica_rows::refresh(&mut db, id, version, wall_ms, row.beat, lease_ms).await?)
     }
 
     /// What a running issuer publishes, for a command that looks and does not sign: no replica is counted, and no key of the
     /// snapshot signs.
     pub async fn look(catalogue: &Catalogue) -> Result<KeySnapshot, KeyringError> {
         let keys = signing_keys::present(&mut *catalogue.store().connection().await?).await?;
-        build(catalogue, &mut OpenKeys::new(), &keys, &Arc::new(Lease::over())).await
+        build(catalogue, &mut OpenKeys::new(), &keys, &Arc::new(Lease::over(Duration::ZERO))).await
     }
 
     /// Learns at once of what another process changed: for whoever was told that something has changed. Cheap where the keys
