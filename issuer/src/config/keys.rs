@@ -35,7 +35,7 @@ pub struct Keys {
     pub kms: KmsSettings,
     /// `rotation_period`, `publish_ahead`, `keep_after`: how long a key signs, how long it is published before that and after.
     /// Defaults `30d`, `48h`, `48h`. The period is at least the two windows together; `publish_ahead` is at least 5 minutes,
-    /// as long as the JWKS may be cached; `keep_after` is at least 11 minutes: a token's life, AWS's clock tolerance and a minute
+    /// as long as the JWKS may be cached; `keep_after` is at least 12 minutes: a token's life, AWS's clock tolerance and two minutes
     /// in which another replica may sign on. And `refresh`: how often a running issuer learns of changed keys and says that it
     /// lives, 100 milliseconds to 10 seconds. Default `5s`.
     pub rotation: RotationSettings,
@@ -175,7 +175,7 @@ fn check_windows(rotation: &RotationSettings, faults: &mut Faults) {
     }
     if rotation.keep_after < KEEP_AFTER_MIN {
         let cause = format!(
-            "expected at least {}: a token's life, AWS's clock tolerance, and a minute in which another replica may sign on",
+            "expected at least {}: a token's life, AWS's clock tolerance, and two minutes in which another replica may sign on",
             text(KEEP_AFTER_MIN)
         );
         faults.add("keys.keep_after", &cause);

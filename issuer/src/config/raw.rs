@@ -397,13 +397,13 @@ mod tests {
                 .map(|config| config.keys)
         };
         let keys =
-            read("rotation_period = \"7d\"\npublish_ahead = \"1h\"\nkeep_after = \"11m\"\nrefresh = \"2s\"").unwrap();
-        assert_eq!((keys.rotation.keep_after.as_secs(), keys.rotation.refresh.as_secs()), (660, 2));
+            read("rotation_period = \"7d\"\npublish_ahead = \"1h\"\nkeep_after = \"12m\"\nrefresh = \"2s\"").unwrap();
+        assert_eq!((keys.rotation.keep_after.as_secs(), keys.rotation.refresh.as_secs()), (720, 2));
         for (text, fault) in [
             ("publish_ahead = \"4m\"", "keys.publish_ahead: expected at least 5m"),
-            ("keep_after = \"10m\"", "keys.keep_after: expected at least 11m"),
+            ("keep_after = \"10m\"", "keys.keep_after: expected at least 12m"),
             ("rotation_period = \"3d\"", "keys.rotation_period: expected at least 4days"),
-            ("refresh = \"1m\"", "keys.refresh: expected 1s to 10s"),
+            ("refresh = \"1m\"", "keys.refresh: expected 100ms to 10s"),
             ("keep_after = \"a while\"", "keys.keep_after"),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -89,7 +89,7 @@ async fn a_revoked_agent_gets_no_token_and_no_new_key_and_stays_on_record() {
     assert_eq!(issuer.ask_token(&issuer.assertion(&agent), "arn:aws:iam::999999999999:role/x").await.status(), 401);
     assert_eq!(issuer.ask_agent(&issuer.assertion(&agent)).await.status(), 401);
     assert_eq!(rotate(&issuer, &agent, &json!(TestKey::p256().public_jwk())).await.status(), 401);
-    let listed = agents::list(&mut *issuer.store.connection().await.unwrap(), org.scope()).await.unwrap();
+    let listed = agents::list(&mut issuer.store.connection().await.unwrap(), org.scope()).await.unwrap();
     assert_eq!((listed.len(), listed[0].kid.clone(), listed[0].revoked_at_ms), (1, None, Some(1)));
 }
 

@@ -185,13 +185,17 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn run(target: &str, check: fn(&[u8])) {
     let seeds = seeds(target);
     assert!(!seeds.is_empty(), "{target} has no seeds");
-    seeds.iter().for_each(|seed| check(seed));
+    for seed in &seeds {
+        check(seed);
+    }
     let cases = match std::env::var("DRIFTWISE_FUZZ_CASES") {
         Ok(cases) => cases.parse().expect("DRIFTWISE_FUZZ_CASES is a number"),
         Err(_) => CASES,
     };
     let edited = (select(seeds), vec(Edit::any(), 1..6)).prop_map(|(mut bytes, edits)| {
-        edits.iter().for_each(|edit| edit.apply(&mut bytes));
+        for edit in edits {
+            edit.apply(&mut bytes);
+        }
         bytes
     });
     let soup = (any::<u8>(), vec(select(WORDS), 0..60)).prop_map(|(first, words)| {

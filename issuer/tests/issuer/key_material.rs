@@ -148,6 +148,9 @@ async fn a_key_of_the_first_version_opens_and_always_has_the_same_certificate() 
     verifier(&key).verify(b"message", &signature).unwrap();
 }
 
+/// What is changed, the key that it is changed of, the change.
+type Change<'a> = (&'a str, &'a SigningKey, Box<dyn FnOnce(&mut serde_json::Value) + 'a>);
+
 #[test]
 fn a_seal_over_anything_but_a_usable_key_does_not_open() {
     let master_keys = MasterKeys::new(master_key(), None);
@@ -155,7 +158,6 @@ fn a_seal_over_anything_but_a_usable_key_does_not_open() {
     let ec = SigningKey::generate(KeyAlgorithm::Es256, NOW_S).unwrap();
     let other = SigningKey::generate(KeyAlgorithm::Es256, NOW_S).unwrap();
     let PublicJwk::Ec { x, y, .. } = other.published(false).key else { panic!("an EC key") };
-    type Change<'a> = (&'a str, &'a SigningKey, Box<dyn FnOnce(&mut serde_json::Value) + 'a>);
     let changes: Vec<Change<'_>> = vec![
         ("another exponent", &rsa, Box::new(|jwk| jwk["d"] = "AQAB".into())),
         ("another algorithm", &rsa, Box::new(|jwk| jwk["alg"] = "PS256".into())),

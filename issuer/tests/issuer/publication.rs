@@ -122,8 +122,8 @@ async fn serve(
     address
 }
 
-fn json_answer(value: &Value) -> Option<(String, String)> {
-    Some(("200 OK\r\ncontent-type: application/json".into(), value.to_string()))
+fn json_answer(value: &Value) -> (String, String) {
+    ("200 OK\r\ncontent-type: application/json".into(), value.to_string())
 }
 
 async fn report(publications: &Publications, ca: &Ca, address: SocketAddr) -> IssuerReport {
@@ -150,7 +150,7 @@ async fn report_of(change: impl Fn(&str, Value) -> Option<(String, String)> + Se
 
 #[tokio::test]
 async fn a_good_public_url_has_no_fault_and_every_key_is_seen() {
-    let report = report_of(|_, value| json_answer(&value)).await;
+    let report = report_of(|_, value| Some(json_answer(&value))).await;
     assert!(report.findings.iter().all(|finding| finding.level == Level::Ok), "{report:#?}");
     assert_eq!((report.seen.len(), report.is_read), (2, true));
     assert_eq!(report.certificates[0].names, [HOST]);
@@ -181,7 +181,8 @@ async fn a_certificate_that_expires_soon_is_a_warning() {
     let (ca, publications) = (Ca::new(), publications());
     let documents = [DISCOVERY, JWKS].map(|path| (path, served(&publications, path)));
     let soon = ca.certify(HOST, |params| params.not_after = date_time_ymd(2027, 1, 20));
-    let address = serve(soon, move |path| json_answer(&documents.iter().find(|(known, _)| *known == path)?.1)).await;
+    let address =
+        serve(soon, move |path| Some(json_answer(&documents.iter().find(|(known, _)| *known == path)?.1))).await;
     let report = report(&publications, &ca, address).await;
     let warnings: Vec<_> = report.findings.iter().filter(|finding| finding.level == Level::Warning).collect();
     assert!(matches!(warnings[..], [warning] if warning.text.contains("within 14 days")), "{report:#?}");
@@ -196,7 +197,7 @@ async fn documents_that_aws_would_refuse_are_told_with_the_reason() {
                 if let Some(issuer) = value["issuer"].as_str().map(|issuer| format!("{issuer}/")) {
                     value["issuer"] = json!(issuer);
                 }
-                json_answer(&value)
+                Some(json_answer(&value))
             },
             "by a slash at the end",
         ),
@@ -209,7 +210,7 @@ async fn documents_that_aws_would_refuse_are_told_with_the_reason() {
                 if path == JWKS {
                     value["keys"][0].as_object_mut().unwrap().remove("kid");
                 }
-                json_answer(&value)
+                Some(json_answer(&value))
             },
             "has no kid",
         ),
@@ -218,7 +219,7 @@ async fn documents_that_aws_would_refuse_are_told_with_the_reason() {
                 if path == JWKS {
                     value["keys"][0]["key_ops"] = json!(["verify"]);
                 }
-                json_answer(&value)
+                Some(json_answer(&value))
             },
             "has key_ops",
         ),
@@ -227,7 +228,7 @@ async fn documents_that_aws_would_refuse_are_told_with_the_reason() {
                 if path == JWKS {
                     value["keys"].as_array_mut().unwrap().remove(0);
                 }
-                json_answer(&value)
+                Some(json_answer(&value))
             },
             "it signs",
         ),
@@ -253,7 +254,8 @@ async fn a_key_counts_as_seen_only_where_it_is_served_as_published() {
     jwks["keys"].as_array_mut().unwrap().truncate(1);
     let discovery = served(&publications, DISCOVERY);
     let address =
-        serve(ca.certify(HOST, |_| {}), move |path| json_answer(if path == JWKS { &jwks } else { &discovery })).await;
+        serve(ca.certify(HOST, |_| {}), move |path| Some(json_answer(if path == JWKS { &jwks } else { &discovery })))
+            .await;
     let report = report(&publications, &ca, address).await;
     assert!(!report.has_fault(), "the second key may still be on its way: {report:#?}");
     let sets = by_key_set(&[(KeySetId::Shared, report)], &publications);

@@ -18,8 +18,13 @@ use crate::harness::TestIssuer;
 
 const SHORT: Duration = Duration::from_millis(100);
 
+/// An issuer whose every connection is a test's: it does not read itself back.
 async fn issuer(change: impl FnOnce(&mut Config)) -> TestIssuer {
-    TestIssuer::start_changed("", change).await
+    TestIssuer::start_changed("", |config| {
+        config.publication.read_back = false;
+        change(config);
+    })
+    .await
 }
 
 async fn connect(issuer: &TestIssuer) -> TcpStream {

@@ -161,10 +161,10 @@ impl Pending {
 impl Ledger {
     /// Starts the writer, on a connection of its own to this store.
     pub async fn start(store: &Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Self::start_over(store.with_own_connection().await?, clock).await
+        Ok(Self::start_over(store.with_own_connection().await?, clock))
     }
 
-    async fn start_over(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    fn start_over(store: Store, clock: Arc<dyn Clock>) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = watch::channel(false);
         let (ended, running) = watch::channel(());
@@ -179,7 +179,7 @@ impl Ledger {
             writer.run().await;
             drop(ended);
         });
-        Ok(Self(Arc::new(Inner { queue, shared, stop, running })))
+        Self(Arc::new(Inner { queue, shared, stop, running }))
     }
 
     /// Counts in these metrics from now on. The first call decides.

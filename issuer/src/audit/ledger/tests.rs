@@ -183,7 +183,7 @@ async fn a_full_disk_is_told_to_every_caller_and_work_goes_on_when_there_is_room
         run(&mut db, &format!("PRAGMA max_page_count = {pages}")).await;
     };
     limit(1).await;
-    let ledger = Ledger::start_over(own.clone(), Arc::new(At(AtomicI64::new(NOW_MS)))).await.unwrap();
+    let ledger = Ledger::start_over(own.clone(), Arc::new(At(AtomicI64::new(NOW_MS))));
     let chain = Chain::Org(scratch.org);
     let entries = || (0..200).map(|_| scratch.entry(chain)).collect::<Vec<_>>();
     let outcomes = commit_all(&ledger, entries()).await;
@@ -200,7 +200,7 @@ async fn a_store_that_takes_no_writes_makes_every_commit_an_error() {
     let scratch = Scratch::new().await;
     let own = scratch.store.with_own_connection().await.unwrap();
     run(&mut own.connection().await.unwrap(), "PRAGMA query_only = 1").await;
-    let ledger = Ledger::start_over(own, Arc::new(At(AtomicI64::new(NOW_MS)))).await.unwrap();
+    let ledger = Ledger::start_over(own, Arc::new(At(AtomicI64::new(NOW_MS))));
     for _ in 0..2 {
         let outcome = ledger.commit(scratch.entry(Chain::Platform)).await;
         assert!(matches!(outcome, Err(LedgerFault::Store(_))), "{outcome:?}");

@@ -51,7 +51,7 @@ impl Scratch {
     }
 
     async fn run(&self, statement: &str) {
-        execute(&mut *self.store.connection().await.unwrap(), &statement.replace("ORG", &self.org.to_string()))
+        execute(&mut self.store.connection().await.unwrap(), &statement.replace("ORG", &self.org.to_string()))
             .await
             .unwrap();
     }
@@ -79,7 +79,7 @@ async fn an_intact_log_verifies_and_missing_triggers_are_told() {
     let scratch = Scratch::new().await;
     assert!(scratch.is_intact().await);
     assert_eq!(scratch.verify(Expected::default()).await.unwrap().rows, 4);
-    let missing = audit::missing_triggers(&mut *scratch.store.connection().await.unwrap()).await.unwrap();
+    let missing = audit::missing_triggers(&mut scratch.store.connection().await.unwrap()).await.unwrap();
     assert_eq!(missing, audit_triggers());
 }
 
@@ -195,7 +195,7 @@ async fn every_byte_of_every_column_counts() {
                 for bit in [0x01, 0x20, 0x80] {
                     let mut bytes = text.as_bytes().to_vec();
                     bytes[at] ^= bit;
-                    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let hex = hex(&bytes);
                     let change = format!(
                         "UPDATE audit_log SET {column} = CAST(x'{hex}' AS TEXT) WHERE chain = 'ORG' AND seq = {}",
                         row.seq
@@ -225,6 +225,10 @@ async fn every_byte_of_every_column_counts() {
     assert!(scratch.is_intact().await);
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     /// Whatever bytes stand in a row instead of its own.
@@ -235,7 +239,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let found = runtime.block_on(async {
             let scratch = Scratch::new().await;
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex(&bytes);
             let column = ["event", "prev_hash", "hash"][column];
             scratch.after(&format!("UPDATE audit_log SET {column} = CAST(x'{hex}' AS TEXT) WHERE chain = 'ORG' AND seq = {seq}")).await
         });

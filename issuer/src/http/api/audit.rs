@@ -50,7 +50,7 @@ pub(in crate::http) struct Remembered {
 }
 
 #[derive(Serialize)]
-struct Rows {
+struct LogPage {
     chain: Chain,
     rows: Vec<RowView>,
     /// What to ask for next; none at the end of the chain.
@@ -78,7 +78,7 @@ pub(in crate::http) async fn list(
     let is_full = found.len() == usize::from(limit);
     let next_after_seq = found.last().filter(|_| is_full).map(|row| row.seq);
     let rows = found.into_iter().map(RowView::of).collect::<Result<_, _>>().map_err(Error::from)?;
-    Ok(([(CACHE_CONTROL, "no-store")], Json(Rows { chain, rows, next_after_seq })))
+    Ok(([(CACHE_CONTROL, "no-store")], Json(LogPage { chain, rows, next_after_seq })))
 }
 
 /// `GET /api/v2/orgs/{org_id}/audit-log/verify`: whether the org's chain is intact.
