@@ -281,7 +281,7 @@ async fn the_errors_of_kms_name_the_key_the_cause_and_the_fix() {
     sandbox.world().faults.add(FaultRule::new("kms", "Sign", Fault::Throttle).times(1));
     key.signer().sign(b"message").await.unwrap();
     // A KMS that hangs is given up, rather than holding the caller.
-    sandbox.world().faults.add(FaultRule::new("kms", "Sign", Fault::Delay(Duration::from_secs(600))));
+    sandbox.world().faults.add(FaultRule::new("kms", "Sign", Fault::Delay(Duration::from_mins(10))));
     let error = key.signer().sign(b"message").await.unwrap_err();
     assert!(error.to_string().contains("no answer"), "{error}");
 }

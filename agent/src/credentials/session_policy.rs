@@ -74,7 +74,7 @@ fn scan_document(partition: Partition, buckets: &BTreeSet<&str>) -> String {
     }
     // Too many buckets to name: which objects may be read is then up to the role alone.
     tracing::warn!(buckets = buckets.len(), "the session policy has no room for every state bucket: it names none");
-    policy(vec![allowed(true), denied()]).to_string()
+    policy(&[allowed(true), denied()]).to_string()
 }
 
 fn document(partition: Partition, buckets: &BTreeSet<&str>) -> Value {
@@ -87,10 +87,10 @@ fn document(partition: Partition, buckets: &BTreeSet<&str>) -> Value {
         objects["NotResource"] = json!(arns);
     }
     statements.push(objects);
-    policy(statements)
+    policy(&statements)
 }
 
-fn policy(statements: Vec<Value>) -> Value {
+fn policy(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
