@@ -1,7 +1,11 @@
 //! What a customer's admin does in the account, with exactly the documents that the issuer generated.
 
-use super::{ACCOUNT_ID, Stage};
+use anyhow::Context as _;
 use driftwise_contract::OrgId;
+use serde_json::json;
+
+use super::{ACCOUNT_ID, Stage};
+use crate::sandbox::{Sandbox, clients};
 
 /// Creates the OIDC provider, the role with its generated trust policy, the managed and the generated permission policy,
 /// and sets the generated bucket policy on the state bucket.
@@ -31,4 +35,19 @@ pub(super) async fn apply(stage: &Stage, org: OrgId, role_name: &str, state_buck
     s3.put_bucket_policy().bucket(state_bucket).policy(bucket_policy).send().await?;
     tracing::debug!(account.id = ACCOUNT_ID, role.name = role_name, "the account is set up");
     Ok(())
+}
+
+/// A new user who may do `actions` on everything, as the environment of an AWS SDK that talks to the sandbox.
+pub(super) async fn user_env(sandbox: &Sandbox, name: &str, actions: &[&str]) -> anyhow::Result<Vec<(String, String)>> {
+    let iam = aws_sdk_iam::Client::new(&clients::root_config(sandbox, ACCOUNT_ID));
+    iam.create_user().user_name(name).send().await?;
+    let document =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+    iam.put_user_policy().user_name(name).policy_name(name).policy_document(document.to_string()).send().await?;
+    let key = iam.create_access_key().user_name(name).send().await?.access_key.context("no access key was made")?;
+    let mut env = sandbox.root_env();
+    env.retain(|(name, _)| !name.starts_with("AWS_ACCESS_KEY") && !name.starts_with("AWS_SECRET"));
+    env.push(("AWS_ACCESS_KEY_ID".to_owned(), key.access_key_id));
+    env.push(("AWS_SECRET_ACCESS_KEY".to_owned(), key.secret_access_key));
+    Ok(env)
 }

@@ -1,15 +1,18 @@
 //! The stage on which the end-to-end tests and the demo play: a sandbox account, a real issuer, and the two programs as a
 //! user runs them.
 //!
-//! The issuer's service runs in this process (so that a test may shift its clock); every command of `driftwise-issuer` and
-//! `driftwise-agent` runs as a child process, with its own environment, standard streams and exit code. The children are
-//! this package's one binary, called as `driftwise-demo issuer …` and `driftwise-demo agent …`, which hand their arguments
-//! to the programs' own `main_with`.
+//! The issuer's service runs in this process (so that a test may shift its clock), or, on a stage opened with
+//! [`Stage::open_served`], as one or more `driftwise-issuer serve` behind a [`Relay`]; every other command of
+//! `driftwise-issuer` and `driftwise-agent` runs as a child process, with its own environment, standard streams and exit code.
+//! The children are this package's one binary, called as `driftwise-demo issuer …` and `driftwise-demo agent …`, which hand
+//! their arguments to the programs' own `main_with`.
 //!
 //! Words: a *customer* is an org with an account whose role was made from exactly the documents that the issuer generated.
 
 mod account_setup;
 mod program;
+mod relay;
+mod served;
 mod small_account;
 mod test_agent;
 
@@ -27,8 +30,10 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub use program::{Finished, Program};
+pub use relay::Relay;
+pub use served::Served;
 pub use small_account::{SMALL_BUCKET, SMALL_KEY, SMALL_STATE, queue_arn, resources_of, small_state, small_world};
-pub use test_agent::{Refusal, TestAgent, system_now_s, verify_with_josekit};
+pub use test_agent::{Refusal, TestAgent, key_id_of, system_now_s, verify_against, verify_with_josekit};
 
 use crate::sandbox::seed::{self, STATE_BUCKET};
 use crate::sandbox::{Sandbox, World, clients};
@@ -53,13 +58,20 @@ pub struct Props {
     pub issuer_url: Option<String>,
     /// More lines for the `[keys]` section of the issuer's configuration.
     pub keys_config: String,
+    /// More sections for the issuer's configuration.
+    pub more_config: String,
+    /// What the issuer's programs may do in the account, such as `kms:Sign`: they get the credentials of a user with these
+    /// actions. Empty: no credentials.
+    pub issuer_actions: &'static [&'static str],
 }
 
 /// A sandbox and an issuer, both listening.
 pub struct Stage {
     /// The AWS stand-in.
     pub sandbox: Sandbox,
-    issuer: RunningIssuer,
+    /// The issuer, unless it runs in processes of its own.
+    issuer: Option<RunningIssuer>,
+    issuer_env: Vec<(String, String)>,
     issuer_url: String,
     listen_url: String,
     program: PathBuf,
@@ -82,23 +94,68 @@ pub struct Customer {
 impl Stage {
     /// Opens a stage. `program` is the multi-call binary of this package.
     pub async fn open(program: &Path, props: Props) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::start(props.world.unwrap_or_else(seed::world)).await?;
-        let directory = TempDir::with_prefix("driftwise-").context("no scratch directory could be made")?;
         let listener = TcpListener::bind(("127.0.0.1", props.port))
             .await
             .with_context(|| format!("the issuer can't listen on 127.0.0.1:{}; is the port taken?", props.port))?;
         let listen_url = format!("http://{}", listener.local_addr()?);
+        let clock = props.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
+        let mut stage = Self::prepare(program, props, listen_url).await?;
+        let config = Config::load(Some(&stage.config_path()))?;
+        stage.issuer = Some(Issuer::start(config, clock, listener).await?);
+        Ok(stage)
+    }
+
+    /// Opens a stage whose issuer is a process: `relay`, whose address is the issuer's URL, leads to it. Others over the same
+    /// store join by [`Stage::serve`].
+    pub async fn open_served(program: &Path, props: Props, relay: &Relay) -> anyhow::Result<(Self, Served)> {
+        let props = Props { issuer_url: Some(relay.url()), ..props };
+        let mut stage = Self::prepare(program, props, String::new()).await?;
+        let served = stage.serve(&[]).await?;
+        served.url().clone_into(&mut stage.listen_url);
+        relay.forward_to(served.url());
+        Ok((stage, served))
+    }
+
+    /// Starts `driftwise-issuer serve` on a free port, with more environment, and returns once it serves.
+    pub async fn serve(&self, env: &[(&str, &str)]) -> anyhow::Result<Served> {
+        let program = self.issuer(&["serve"]).env("DRIFTWISE_ISSUER__SERVER__LISTEN", "127.0.0.1:0");
+        Served::start(env.iter().fold(program, |program, (name, value)| program.env(name, value))).await
+    }
+
+    /// The sandbox, and the configuration of an issuer that does not run yet.
+    async fn prepare(program: &Path, props: Props, listen_url: String) -> anyhow::Result<Self> {
+        let sandbox = Sandbox::start(props.world.unwrap_or_else(seed::world)).await?;
+        let directory = TempDir::with_prefix("driftwise-").context("no scratch directory could be made")?;
         let issuer_url = props.issuer_url.unwrap_or_else(|| listen_url.clone());
-        let config_path = directory.path().join("driftwise-issuer.toml");
         let home = directory.path().display();
         let config = format!(
-            "[server]\nissuer_url = \"{issuer_url}\"\n\n[store]\npath = \"{home}/issuer.db\"\n\n[keys]\ndirectory = \"{home}/keys\"\n{}\n",
-            props.keys_config
+            "[server]\nissuer_url = \"{issuer_url}\"\n\n[store]\npath = \"{home}/issuer.db\"\n\n[keys]\ndirectory = \"{home}/keys\"\n{}\n\n{}\n",
+            props.keys_config, props.more_config
         );
-        std::fs::write(&config_path, config)?;
-        let clock = props.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let issuer = Issuer::start(Config::load(Some(&config_path))?, clock, listener).await?;
-        Ok(Self { sandbox, issuer, issuer_url, listen_url, program: program.to_owned(), directory })
+        let stage = Self {
+            issuer_env: if props.issuer_actions.is_empty() {
+                Vec::new()
+            } else {
+                account_setup::user_env(&sandbox, "driftwise-issuer", props.issuer_actions).await?
+            },
+            sandbox,
+            issuer: None,
+            issuer_url,
+            listen_url,
+            program: program.to_owned(),
+            directory,
+        };
+        std::fs::write(stage.config_path(), config)?;
+        Ok(stage)
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.directory.path().join("driftwise-issuer.toml")
+    }
+
+    /// The issuer that runs in this process.
+    pub fn running(&self) -> Option<&RunningIssuer> {
+        self.issuer.as_ref()
     }
 
     /// The issuer's URL.
@@ -123,8 +180,8 @@ impl Stage {
 
     /// `driftwise-issuer` with this stage's configuration.
     pub fn issuer(&self, args: &[&str]) -> Program {
-        let config = self.directory.path().join("driftwise-issuer.toml");
-        Program::new(&self.program, "issuer").args(args).arg("--config").arg(config)
+        let program = Program::new(&self.program, "issuer").args(args).arg("--config").arg(self.config_path());
+        self.issuer_env.iter().fold(program, |program, (name, value)| program.env(name, value))
     }
 
     /// `driftwise-agent` of an agent, with the sandbox as its AWS and no AWS credentials of its own.
@@ -181,12 +238,23 @@ impl Stage {
     /// Opens a stage over the small account, with its state in its bucket, and sets its customer up.
     pub async fn open_small(program: &Path) -> anyhow::Result<(Self, Customer)> {
         let stage = Self::open(program, Props { world: Some(small_world()), ..Props::default() }).await?;
+        let customer = stage.customer_of_small().await?;
+        Ok((stage, customer))
+    }
+
+    /// The whole set-up of a customer in the small account, whose state goes into its bucket.
+    pub async fn customer_of_small(&self) -> anyhow::Result<Customer> {
+        self.create_bucket(SMALL_BUCKET).await?;
+        self.put_state(SMALL_KEY, small_state().to_string()).await?;
+        self.customer_with("Acme", SMALL_BUCKET).await
+    }
+
+    /// Makes a bucket in the account.
+    pub async fn create_bucket(&self, name: &str) -> anyhow::Result<()> {
         let location =
             CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
-        stage.s3().create_bucket().bucket(SMALL_BUCKET).create_bucket_configuration(location).send().await?;
-        stage.put_state(SMALL_KEY, small_state().to_string()).await?;
-        let customer = stage.customer_with("Acme", SMALL_BUCKET).await?;
-        Ok((stage, customer))
+        self.s3().create_bucket().bucket(name).create_bucket_configuration(location).send().await?;
+        Ok(())
     }
 
     /// An S3 client with the account's root credentials.
@@ -248,7 +316,9 @@ impl Stage {
 
     /// Stops issuer and sandbox, and gives the scratch directory, which is removed once that is dropped.
     pub async fn close(self) -> anyhow::Result<TempDir> {
-        self.issuer.shutdown().await?;
+        if let Some(issuer) = self.issuer {
+            issuer.shutdown().await?;
+        }
         self.sandbox.stop().await;
         Ok(self.directory)
     }

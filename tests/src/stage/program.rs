@@ -54,6 +54,11 @@ impl Program {
         &self.shown
     }
 
+    /// The command, for those who wait for something else than its end.
+    pub(super) fn into_parts(self) -> (Command, String) {
+        (self.command, self.shown)
+    }
+
     /// Runs it to its end with captured output.
     pub async fn run(mut self) -> anyhow::Result<Finished> {
         let output = self.command.output().await.with_context(|| format!("{} did not start", self.shown))?;

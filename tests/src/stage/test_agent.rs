@@ -86,20 +86,28 @@ impl TestAgent {
 
     /// A federation token for a role, or the issuer's refusal.
     pub async fn token(&self, role_arn: &str) -> anyhow::Result<Result<String, Refusal>> {
-        let assertion = self.assertion(system_now_s(), |_| {})?;
-        self.token_with(&[
+        self.token_at(&self.issuer_url, role_arn, system_now_s()).await
+    }
+
+    /// The same from the issuer at `url`, which may be one of several, with an assertion of another time.
+    pub async fn token_at(&self, url: &str, role_arn: &str, now_s: i64) -> anyhow::Result<Result<String, Refusal>> {
+        let assertion = self.assertion(now_s, |_| {})?;
+        let form = [
             ("grant_type", "client_credentials"),
             ("client_assertion_type", JWT_BEARER),
             ("client_assertion", &assertion),
             ("resource", role_arn),
-        ])
-        .await
+        ];
+        self.ask(url, &form).await
     }
 
     /// The answer to a token request with exactly these parameters.
     pub async fn token_with(&self, form: &[(&str, &str)]) -> anyhow::Result<Result<String, Refusal>> {
-        let url = format!("{}{}", self.issuer_url, paths::TOKEN);
-        let response = reqwest::Client::new().post(url).form(form).send().await?;
+        self.ask(&self.issuer_url, form).await
+    }
+
+    async fn ask(&self, url: &str, form: &[(&str, &str)]) -> anyhow::Result<Result<String, Refusal>> {
+        let response = reqwest::Client::new().post(format!("{url}{}", paths::TOKEN)).form(form).send().await?;
         let status = response.status();
         if status.is_success() {
             return Ok(Ok(response.json::<TokenResponse>().await?.access_token));
@@ -111,14 +119,23 @@ impl TestAgent {
 /// Verifies a token with josekit against the published key set and gives its claims.
 pub async fn verify_with_josekit(stage: &Stage, token: &str) -> anyhow::Result<Value> {
     let discovery: Value = reqwest::get(stage.url(paths::DISCOVERY)).await?.json().await?;
-    let jwks_uri = discovery["jwks_uri"].as_str().context("discovery names no jwks_uri")?;
-    let jwks = JwkSet::from_bytes(reqwest::get(jwks_uri).await?.bytes().await?)?;
-    let header = jwt::decode_header(token)?;
-    let kid = header.claim("kid").and_then(Value::as_str).context("the token has no kid")?;
-    let keys = jwks.get(kid);
-    let [key] = keys.as_slice() else { bail!("{} published keys have the token's kid", keys.len()) };
+    verify_against(discovery["jwks_uri"].as_str().context("discovery names no jwks_uri")?, token).await
+}
+
+/// Verifies an RS256 token with josekit against the key set that this address serves now, and gives its claims.
+pub async fn verify_against(jwks_url: &str, token: &str) -> anyhow::Result<Value> {
+    let jwks = JwkSet::from_bytes(reqwest::get(jwks_url).await?.error_for_status()?.bytes().await?)?;
+    let kid = key_id_of(token)?;
+    let keys = jwks.get(&kid);
+    let [key] = keys.as_slice() else { bail!("{} keys at {jwks_url} have the token's kid {kid}", keys.len()) };
     let (payload, _) = jwt::decode_with_verifier(token, &RS256.verifier_from_jwk(key)?)?;
     Ok(Value::Object(payload.claims_set().clone()))
+}
+
+/// The `kid` of a token's header, not verified.
+pub fn key_id_of(token: &str) -> anyhow::Result<String> {
+    let header = jwt::decode_header(token)?;
+    Ok(header.claim("kid").and_then(Value::as_str).context("the token has no kid")?.to_owned())
 }
 
 /// Seconds since the epoch by the machine's clock.

@@ -7,11 +7,14 @@ mod federation;
 mod interop;
 mod planted_drift;
 mod refusals;
+mod replicas;
 mod unseen;
 
 use std::path::Path;
+use std::time::Duration;
 
 use driftwise_tests::stage::{Finished, Props, Stage};
+use serde_json::Value;
 
 /// The multi-call binary that is both programs.
 fn program() -> &'static Path {
@@ -29,4 +32,26 @@ fn assert_fails_with(finished: &Finished, code: &str) {
     assert!(finished.stderr.contains(&format!("error[{code}]")), "no error[{code}] in:\n{}", finished.stderr);
     assert!(finished.stderr.contains("cause:") && finished.stderr.contains("hint:"), "stderr:\n{}", finished.stderr);
     assert_eq!(finished.stdout, "", "half a report");
+}
+
+/// Asks until there is an answer: for what another process does in its own time. `what` is said when it never comes.
+async fn wait_for<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const PAUSE: Duration = Duration::from_millis(50);
+    let answered = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+    answered.await.unwrap_or_else(|_| panic!("waited {} s in vain: {what}", PATIENCE.as_secs()))
+}
+
+/// The key ids of the key set at an address, in its order; none where it answers otherwise.
+async fn published_at(url: &str) -> Option<Vec<String>> {
+    let jwks: Value = reqwest::get(url).await.ok()?.json().await.ok()?;
+    let kid = |key: &Value| key["kid"].as_str().map(str::to_owned);
+    jwks["keys"].as_array()?.iter().map(kid).collect()
 }

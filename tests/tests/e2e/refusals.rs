@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use driftwise_issuer::clock::{Clock, SystemClock};
-use driftwise_tests::stage::{ACCOUNT_ID, Customer, Props, Stage};
+use driftwise_tests::stage::{ACCOUNT_ID, Customer, Props, Relay, Stage};
 
 use crate::{assert_fails_with, program, stage};
 
@@ -77,7 +77,7 @@ async fn an_expired_token_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signing_key_that_is_not_published_is_named() {
-    let relay = relay::Relay::start().await;
+    let relay = Relay::start().await.unwrap();
     let props = Props { issuer_url: Some(relay.url()), ..Props::default() };
     let stage = Stage::open(program(), props).await.unwrap();
     relay.forward_to(stage.listen_url());
@@ -183,74 +183,4 @@ async fn a_used_enrolment_code_is_refused() {
     assert!(!finished.stderr.contains(&code), "the code is a secret");
     assert!(!data_dir.join("identity.json").exists(), "a refused enrolment leaves no identity");
     stage.close().await.unwrap();
-}
-
-/// A reverse proxy in front of the issuer that can answer a path by itself.
-mod relay {
-    use std::collections::BTreeMap;
-    use std::sync::{Arc, Mutex, OnceLock};
-
-    use axum::Router;
-    use axum::body::{Body, to_bytes};
-    use axum::extract::{Request, State};
-    use axum::response::Response;
-    use tokio::net::TcpListener;
-
-    #[derive(Default)]
-    struct Shared {
-        target: OnceLock<String>,
-        replaced: Mutex<BTreeMap<String, String>>,
-    }
-
-    pub(super) struct Relay {
-        url: String,
-        shared: Arc<Shared>,
-    }
-
-    impl Relay {
-        pub(super) async fn start() -> Self {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            let url = format!("http://{}", listener.local_addr().unwrap());
-            let shared = Arc::new(Shared::default());
-            let router = Router::new().fallback(pass_on).with_state(Arc::clone(&shared));
-            tokio::spawn(async move { axum::serve(listener, router).await });
-            Self { url, shared }
-        }
-
-        pub(super) fn url(&self) -> String {
-            self.url.clone()
-        }
-
-        pub(super) fn forward_to(&self, target: &str) {
-            self.shared.target.set(target.to_owned()).unwrap();
-        }
-
-        pub(super) fn replace(&self, path: &str, body: &str) {
-            self.shared.replaced.lock().unwrap().insert(path.to_owned(), body.to_owned());
-        }
-    }
-
-    async fn pass_on(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-        let path = request.uri().path().to_owned();
-        if let Some(body) = shared.replaced.lock().unwrap().get(&path) {
-            return Response::builder()
-                .header("content-type", "application/json")
-                .body(Body::from(body.clone()))
-                .unwrap();
-        }
-        let (parts, body) = request.into_parts();
-        let body = to_bytes(body, 1 << 20).await.unwrap();
-        let target = format!("{}{path}", shared.target.get().unwrap());
-        let mut headers = parts.headers;
-        headers.remove("host");
-        let answer =
-            reqwest::Client::new().request(parts.method, target).headers(headers).body(body).send().await.unwrap();
-        let mut response = Response::builder().status(answer.status());
-        for (name, value) in answer.headers() {
-            if name != "transfer-encoding" {
-                response = response.header(name, value);
-            }
-        }
-        response.body(Body::from(answer.bytes().await.unwrap())).unwrap()
-    }
 }
