@@ -63,5 +63,6 @@ CREATE TRIGGER authority_agent_keys_update AFTER UPDATE ON agent_keys BEGIN UPDA
 CREATE TRIGGER authority_agent_keys_delete AFTER DELETE ON agent_keys BEGIN UPDATE authority SET version = version + 1; END;
 
 CREATE TRIGGER authority_signing_keys_insert AFTER INSERT ON signing_keys BEGIN UPDATE authority SET version = version + 1; END;
-CREATE TRIGGER authority_signing_keys_update AFTER UPDATE ON signing_keys BEGIN UPDATE authority SET version = version + 1; END;
+-- Time stamps, and until when a key may sign, decide about no token that is on its way.
+CREATE TRIGGER authority_signing_keys_update AFTER UPDATE OF state ON signing_keys BEGIN UPDATE authority SET version = version + 1; END;
 CREATE TRIGGER authority_signing_keys_delete AFTER DELETE ON signing_keys BEGIN UPDATE authority SET version = version + 1; END;

@@ -116,14 +116,14 @@ impl Minter<'_> {
         let Some(account) = found else {
             return Err(self.refuse_role(minting).await);
         };
-        // What was looked up first may be older: the older version counts.
-        let version = minting.authority.min(account.version);
         let org = minting.scope.org();
         let issuer = issuer_of(self.settings, org, &account.value)?;
         let jti = self.clock.new_uuid();
         let prepared = prepare(&issuer.settings, minting.scope, &account.value, self.clock.now_s(), jti);
-        let keys = self.keyring.current().await.map_err(Error::from)?;
-        let signer = keys.signer(issuer.key_set).map_err(Error::from)?;
+        let keys = self.keyring.current_at(minting.authority.max(account.version)).await.map_err(Error::from)?;
+        // What was looked up first may be older, the keys too: the oldest version counts.
+        let version = minting.authority.min(account.version).min(keys.authority);
+        let signer = keys.snapshot.signer(issuer.key_set).map_err(Error::from)?;
         let token = self.signing.sign(&prepared, signer).await?;
 
         let event = Event::TokenMinted(minted(&prepared, signer, minting.session));
@@ -141,9 +141,8 @@ impl Minter<'_> {
         match committed {
             Ok(_) => {}
             Err(LedgerFault::AuthorityChanged) => {
-                self.authority.forget(version);
-                // It may have been the key that was taken away.
-                self.keyring.catch_up().await.map_err(Error::from)?;
+                // It may have been the key that was taken away: the next attempt asks for keys as new as its look-ups.
+                self.authority.forget(minting.authority.min(account.version));
                 return Err(MintFault::CallerOutdated);
             }
             Err(LedgerFault::Replayed) => return Err(self.refuse_replay(&minting)),

@@ -50,7 +50,7 @@ pub use maker::{KeyMaker, LocalKeyMaker};
 pub use master_key::{MasterKey, MasterKeySource, MasterKeys};
 pub use master_key_command::MasterKeyCommand;
 pub use reseal::{Reseal, Resealed, SealedSecret, SealedSecrets};
-pub use ring::{Keyring, LostKeys, OpenKeys, Publisher};
+pub use ring::{Keyring, KeysToSign, LostKeys, OpenKeys, Publisher};
 pub use sealed::SealedKey;
 pub use signer::Signer;
 pub use signing_key::SigningKey;

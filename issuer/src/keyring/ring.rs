@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::replicas::{self, Keeper, Lease, SIGNS_AHEAD};
 use super::rotation::{Action, KeyRecord, KeyState, millis};
 use super::{KeySet, KeySetId, KeySnapshot, KeyringError, NotReady, PublishedJwks, Signer, SigningKey};
 use crate::clock::Clock;
-use crate::store::{key_catalogue, replicas as replica_rows, signing_keys};
+use crate::store::{authority, key_catalogue, replicas as replica_rows, signing_keys};
 
 /// Opened keys, by kid.
 pub type OpenKeys = BTreeMap<Kid, Arc<SigningKey>>;
@@ -50,9 +51,21 @@ struct Inner {
     refresh: Mutex<Refresh>,
 }
 
+/// The keys to sign one token with.
+#[derive(Debug, Clone)]
+pub struct KeysToSign {
+    /// The keys.
+    pub snapshot: Arc<KeySnapshot>,
+    /// The authority's version ([`crate::store::authority`]) at which they were the store's: what they sign may leave only
+    /// while that version holds.
+    pub authority: i64,
+}
+
 /// A snapshot, and until when it may sign.
 struct Current {
     snapshot: Arc<KeySnapshot>,
+    /// The newest authority version at which the snapshot's keys were found to be the store's.
+    authority: Arc<AtomicI64>,
     lease: Arc<Lease>,
     kids: Vec<Kid>,
     version: i64,
@@ -106,6 +119,7 @@ impl Keyring {
         catalogue.ensure_set(KeySetId::Shared).await?;
         let nothing = Current {
             snapshot: Arc::default(),
+            authority: Arc::default(),
             lease: Arc::new(Lease::over(Duration::ZERO)),
             kids: Vec::new(),
             version: 0,
@@ -132,7 +146,7 @@ impl Keyring {
     }
 
     /// The keys as they are now. Take it once per request or document: two takes may differ. To sign, take
-    /// [`Keyring::current`].
+    /// [`Keyring::current_at`].
     pub fn snapshot(&self) -> Arc<KeySnapshot> {
         self.inner.current.borrow().snapshot.clone()
     }
@@ -144,6 +158,22 @@ impl Keyring {
             self.check_lease()?;
         }
         Ok(self.snapshot())
+    }
+
+    /// The keys to sign a token with that was decided at that version of the authority. Where they were read before it, the
+    /// store is asked first whether they still are its keys, which is cheap where they are; a newer state is taken up.
+    ///
+    /// The version that comes with them may still be the older one, if the keys change meanwhile: commit the token by the
+    /// older of the two, and it does not leave.
+    pub async fn current_at(&self, authority: i64) -> Result<KeysToSign, KeyringError> {
+        if self.inner.current.borrow().authority.load(Ordering::Acquire) < authority {
+            self.catch_up().await?;
+        }
+        self.current().await?;
+        // Both from one state: a refresh may come between.
+        let current = self.inner.current.borrow().clone();
+        let authority = current.authority.load(Ordering::Acquire);
+        Ok(KeysToSign { snapshot: current.snapshot.clone(), authority })
     }
 
     /// Every new snapshot.
@@ -197,6 +227,8 @@ impl Keyring {
         let row = replicas::beat(&mut tx, &mut refresh.keeper, id, mono_ms).await?;
         replica_rows::refresh(&mut tx, id, current.version, wall_ms, row.beat, lease_ms).await?;
         let mut keys = signing_keys::present(&mut tx).await?;
+        // In the transaction that holds the catalogue's row: no key changes between the two.
+        let authority = authority::version(&mut tx).await?;
         let soon_ms = wall_ms.saturating_add(millis(SIGNS_AHEAD / 2));
         let active = |key: &&mut KeyRecord| key.state == KeyState::Active;
         if keys.iter_mut().filter(active).any(|key| key.signs_until_ms.is_none_or(|until| until < soon_ms)) {
@@ -213,18 +245,21 @@ impl Keyring {
             keys.iter().filter(|key| key.state == KeyState::Active).filter_map(|key| key.signs_until_ms).min();
         let renew = |lease: &Lease| lease.renew(mono_ms, wall_ms, signs_until_ms.unwrap_or(i64::MIN));
         if row.version == current.version && current.fault.is_none() {
+            current.authority.fetch_max(authority, Ordering::AcqRel);
             renew(&current.lease);
             return Ok(());
         }
         let lease = Arc::new(Lease::over(lease_length));
-        let snapshot = Arc::new(build(&self.inner.catalogue, &mut refresh.open, &keys, &lease).await?);
+        let snapshot = build(&self.inner.catalogue, &mut refresh.open, &keys, &lease).await?;
+        let snapshot = Arc::new(snapshot.of_version(row.version));
+        let authority = Arc::new(AtomicI64::new(authority));
         let kids: Vec<Kid> = keys.into_iter().map(|key| key.kid).collect();
         if current.kids.iter().any(|kid| !kids.contains(kid)) {
             // A key was removed: whoever still holds the old snapshot must not sign with it.
             current.lease.revoke();
         }
         // Until it is published, the new snapshot's lease is over and its version counts as not reached.
-        let next = Current { snapshot: snapshot.clone(), lease: lease.clone(), kids, ..current.parts() };
+        let next = Current { snapshot: snapshot.clone(), authority, lease: lease.clone(), kids, ..current.parts() };
         self.inner.current.send_replace(Arc::new(next.parts()));
         if let Some(publish) = self.inner.publisher.get() {
             publish().map_err(NotReady::Unpublishable)?;
@@ -241,16 +276,29 @@ impl Keyring {
     /// What a running issuer publishes, for a command that looks and does not sign: no replica is counted, and no key of the
     /// snapshot signs.
     pub async fn look(catalogue: &Catalogue) -> Result<KeySnapshot, KeyringError> {
-        let keys = signing_keys::present(&mut *catalogue.store().connection().await?).await?;
-        build(catalogue, &mut OpenKeys::new(), &keys, &Arc::new(Lease::over(Duration::ZERO))).await
+        let mut db = catalogue.store().connection().await?;
+        // The version first: keys that change meanwhile make the snapshot look older than it is, never newer.
+        let version = key_catalogue::read(&mut db).await?.version;
+        let keys = signing_keys::present(&mut db).await?;
+        drop(db);
+        let snapshot = build(catalogue, &mut OpenKeys::new(), &keys, &Arc::new(Lease::over(Duration::ZERO))).await?;
+        Ok(snapshot.of_version(version))
     }
 
     /// Learns at once of what another process changed: for whoever was told that something has changed. Cheap where the keys
     /// did not.
     pub async fn catch_up(&self) -> Result<(), KeyringError> {
-        let row = key_catalogue::read(&mut *self.inner.catalogue.store().connection().await?).await?;
-        let is_new = row.version != self.inner.current.borrow().version;
-        if is_new { self.refresh().await } else { Ok(()) }
+        let current = self.inner.current.borrow().clone();
+        let mut db = self.inner.catalogue.store().connection().await?;
+        // The authority first: at its version the keys were no newer than the catalogue says after it.
+        let authority = authority::version(&mut db).await?;
+        let row = key_catalogue::read(&mut db).await?;
+        drop(db);
+        if row.version != current.version {
+            return self.refresh().await;
+        }
+        current.authority.fetch_max(authority, Ordering::AcqRel);
+        Ok(())
     }
 
     /// One pass of rotation over every set, and a refresh.
@@ -325,6 +373,7 @@ impl Current {
     fn parts(&self) -> Self {
         Self {
             snapshot: self.snapshot.clone(),
+            authority: self.authority.clone(),
             lease: self.lease.clone(),
             kids: self.kids.clone(),
             version: self.version,

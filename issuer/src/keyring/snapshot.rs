@@ -31,6 +31,7 @@ pub struct KeySet {
 /// Every key set at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct KeySnapshot {
+    version: i64,
     sets: BTreeMap<KeySetId, KeySet>,
 }
 
@@ -52,9 +53,20 @@ impl FromStr for KeySetId {
 }
 
 impl KeySnapshot {
-    /// A snapshot of these sets.
+    /// A snapshot of these sets, of no version of the catalogue.
     pub fn new(sets: BTreeMap<KeySetId, KeySet>) -> Self {
-        Self { sets }
+        Self { version: 0, sets }
+    }
+
+    /// The same, as that version of the catalogue has them.
+    #[must_use]
+    pub fn of_version(self, version: i64) -> Self {
+        Self { version, ..self }
+    }
+
+    /// The version of the catalogue that it was read at; 0 where it was made otherwise.
+    pub fn version(&self) -> i64 {
+        self.version
     }
 
     /// The key that signs for a set. A set without one is an error: another set's key never stands in.

@@ -6,7 +6,7 @@ use driftwise_contract::SessionScope;
 use driftwise_contract::claims::{FederationClaims, TrustForm};
 use driftwise_contract::wire::{Problem, TokenResponse};
 use driftwise_issuer::accounts::ApiKeyScope;
-use driftwise_issuer::store::{accounts, api_keys};
+use driftwise_issuer::store::{accounts, api_keys, authority};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -78,7 +78,12 @@ async fn a_revoked_key_and_a_removed_account_count_at_the_next_call() {
     assert_eq!(ask().await, 404);
     accounts::upsert(&mut db, org.scope(), &account, 1).await.unwrap();
     assert_eq!(ask().await, 200);
+    let before = authority::version(&mut db).await.unwrap();
+    api_keys::note_use(&mut db, key.id(), 1).await.unwrap();
+    assert_eq!(authority::version(&mut db).await.unwrap(), before, "a use holds up no token");
     assert!(api_keys::revoke(&mut db, org.scope(), key.id(), 1).await.unwrap());
+    let after = authority::version(&mut db).await.unwrap();
+    assert!(after > before, "so a token that was decided before does not leave");
     assert_eq!(ask().await, 401);
     assert!(!api_keys::revoke(&mut db, org.scope(), key.id(), 1).await.unwrap(), "once is enough");
 }
