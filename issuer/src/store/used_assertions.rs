@@ -47,6 +47,16 @@ pub async fn insert_all(
     Ok(fresh)
 }
 
+/// Whether an assertion was taken before.
+pub async fn was_taken(db: &mut Connection, agent: AgentId, jti: &str) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM used_assertions WHERE agent_id = $1 AND jti = $2")
+        .bind(agent.to_string())
+        .bind(jti)
+        .fetch_optional(db)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Forgets those that can't be valid any more. Says how many.
 pub async fn sweep(db: &mut Connection, now_ms: i64) -> Result<u64, StoreError> {
     let done = sqlx::query("DELETE FROM used_assertions WHERE expires_at_ms < $1").bind(now_ms).execute(db).await?;

@@ -154,6 +154,7 @@ async fn an_assertion_of_an_agent_that_is_no_more_is_refused_and_harms_no_other(
     stray.assertion.as_mut().unwrap().agent = AgentId::from_uuid(Uuid::new_v4());
     let outcomes = commit_all(&ledger, vec![scratch.with_assertion("b"), stray, scratch.with_assertion("c")]).await;
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert!(matches!(outcomes[1], Err(LedgerFault::AuthorityChanged)), "it was never used: {:?}", outcomes[1]);
 }
 
 #[tokio::test]

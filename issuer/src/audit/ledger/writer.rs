@@ -205,7 +205,9 @@ async fn refusals(db: &mut Connection, batch: &[Pending]) -> Result<Vec<Option<L
         if let (None, Some(assertion)) = (&refusal, &entry.assertion)
             && !fresh.contains(&(assertion.agent, assertion.jti.clone()))
         {
-            *refusal = Some(LedgerFault::Replayed);
+            // Not taken now and not before: its agent is no more, and whoever asks is to be looked up again.
+            let was_taken = used_assertions::was_taken(db, assertion.agent, &assertion.jti).await?;
+            *refusal = Some(if was_taken { LedgerFault::Replayed } else { LedgerFault::AuthorityChanged });
         }
     }
     Ok(refusals)
