@@ -14,7 +14,8 @@ pub(in crate::http) async fn alive() -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store")], "ok\n")
 }
 
-/// `GET /readyz`: the store answers, and there is an active key that this issuer may sign with and publishes.
+/// `GET /readyz`: the store answers, the audit log takes rows, and there is an active key that this issuer may sign with and
+/// publishes.
 pub(in crate::http) async fn ready(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
     app.keyring().readiness().map_err(|reason| {
         tracing::warn!(reason = %reason, "not ready: the signing keys");
@@ -24,5 +25,9 @@ pub(in crate::http) async fn ready(State(app): State<Arc<App>>) -> Result<impl I
         tracing::error!(error = %error, "not ready: the store");
         Problem::not_ready()
     })?;
+    if !app.ledger().is_running() {
+        tracing::error!("not ready: the audit log's writer has ended, so no token can leave; start the issuer anew");
+        return Err(Problem::not_ready());
+    }
     Ok(([(CACHE_CONTROL, "no-store")], "ready\n"))
 }
