@@ -14,7 +14,7 @@ use crate::keyring::Keyring;
 use crate::publication::check::{IssuerReport, Level};
 use crate::publication::read_back::look;
 use crate::publication::{PublicUrl, Publisher};
-use crate::store::orgs;
+use crate::store::{Store, orgs};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -35,7 +35,8 @@ struct PublishedView {
 }
 
 pub(super) async fn run(arguments: &Arguments, mut context: Context<'_>) -> anyhow::Result<()> {
-    let publications = publications(&context).await?;
+    let store = context.store().await?;
+    let publications = publications(&context, &store).await?;
     if arguments.check {
         return check(arguments, &publications, &mut context).await;
     }
@@ -44,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments, mut context: Context<'_>) -> anyh
         return Err(Error::NoPublicationTarget.into());
     }
     let (mut views, mut faults) = (Vec::new(), 0);
-    for published in publisher.publish(&publications).await {
+    for published in publisher.publish(&publications, &store).await {
         match published.outcome {
             Ok(count) => views.push(PublishedView {
                 target: published.place,
@@ -92,9 +93,8 @@ async fn check(arguments: &Arguments, publications: &Publications, context: &mut
 }
 
 /// What a running issuer publishes now, from the same keys and store.
-async fn publications(context: &Context<'_>) -> anyhow::Result<Publications> {
-    let store = context.store().await?;
-    let catalogue = context.config.catalogue(&store, Arc::new(SystemClock));
+async fn publications(context: &Context<'_>, store: &Store) -> anyhow::Result<Publications> {
+    let catalogue = context.config.catalogue(store, Arc::new(SystemClock));
     let keys = Arc::new(Keyring::look(&catalogue).await.map_err(Error::from)?);
     let issuers = orgs::issuers(&mut *store.connection().await?).await?;
     Ok(Publications::new(&context.config.settings(), keys, issuers)?)

@@ -21,7 +21,7 @@ pub(super) fn job(app: Arc<App>) -> Option<Job> {
 async fn publish(app: &App) -> anyhow::Result<()> {
     let publishing = app.publishing();
     let mut faults = Vec::new();
-    for published in publishing.publisher.publish(&app.publications()).await {
+    for published in publishing.publisher.publish(&app.publications(), app.store()).await {
         app.metrics().publication.published(published.kind, published.outcome.is_ok());
         match published.outcome {
             Ok(count) if count.written > 0 => {

@@ -10,7 +10,8 @@
 //! - *check*: say what AWS would see and what would keep it from trusting the issuer.
 //!
 //! Invariants: what is published is the bytes that the issuer serves; nothing secret comes near this module, which knows
-//! [`Publications`] and no keys. The AWS SDK for S3 is imported in [`target`] only. To add a target, implement
+//! [`Publications`] and no keys. Documents of older keys never stay in the place of newer ones: several issuers may publish to
+//! one target, and each asks the store before and after what it writes. The AWS SDK for S3 is imported in [`target`] only. To add a target, implement
 //! [`Target`] and open it in [`Publisher::open`].
 
 mod chain;
@@ -28,6 +29,7 @@ use target::{DirectoryTarget, S3Target, Target, TargetError};
 
 use crate::config;
 use crate::federation::{Document, Publications, org_path};
+use crate::store::{Store, StoreError, key_catalogue};
 
 /// Every target.
 #[derive(Debug, Default)]
@@ -75,22 +77,30 @@ impl Publisher {
 
     /// Publishes to every target. One that fails does not keep the others from it; within it, nothing is written after what
     /// failed: a discovery document never leads to keys that are not there.
-    pub async fn publish(&self, publications: &Publications) -> Vec<Published> {
+    ///
+    /// Documents whose keys are older than those of `store` are not published. Publish anew after an error: an issuer that was
+    /// held up in the middle of a write may have put an older document over another issuer's newer one, and says so.
+    pub async fn publish(&self, publications: &Publications, store: &Store) -> Vec<Published> {
         let mut published = Vec::new();
         for target in &self.targets {
-            let outcome = publish_to(&**target, publications).await;
+            let outcome = publish_to(&**target, publications, store).await;
             published.push(Published { kind: target.kind(), place: target.place(), outcome });
         }
         published
     }
 }
 
-async fn publish_to(target: &dyn Target, publications: &Publications) -> Result<Written, TargetError> {
+async fn publish_to(target: &dyn Target, publications: &Publications, store: &Store) -> Result<Written, TargetError> {
     let mut count = Written::default();
     for place_in_order in 0..3 {
         for (org, documents) in publications.all() {
             let document = documents.in_order_of_publication()[place_in_order];
-            if target.put(&path_in_target(org, document), document).await? {
+            let path = path_in_target(org, document);
+            check_newest(target, &path, publications, store).await?;
+            let is_written = target.put(&path, document).await?;
+            if is_written {
+                // It may have become older in the meantime.
+                check_newest(target, &path, publications, store).await?;
                 count.written += 1;
             } else {
                 count.unchanged += 1;
@@ -98,6 +108,28 @@ async fn publish_to(target: &dyn Target, publications: &Publications) -> Result<
         }
     }
     Ok(count)
+}
+
+/// Whether the store has no newer keys than the documents. Several issuers may publish to one target.
+async fn check_newest(
+    target: &dyn Target,
+    path: &str,
+    publications: &Publications,
+    store: &Store,
+) -> Result<(), TargetError> {
+    let fault = |cause: String, hint| TargetError { path: path.to_owned(), place: target.place(), cause, hint };
+    let newest = async { Ok::<_, StoreError>(key_catalogue::read(&mut *store.connection().await?).await?.version) };
+    let newest = newest.await.map_err(|error| fault(format!("the store does not answer: {error}"), None))?;
+    let version = publications.keys().version();
+    if newest > version {
+        let cause =
+            format!("the keys changed meanwhile: the store has version {newest}, these documents are of {version}");
+        return Err(fault(
+            cause,
+            Some("A running issuer publishes the newer ones within seconds; else publish again."),
+        ));
+    }
+    Ok(())
 }
 
 /// The path below the target's root: that of the URL below the issuer URL.
