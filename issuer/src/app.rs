@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::accounts::Pepper;
+use crate::accounts::{IssuerKeys, Pepper};
 use crate::audit::Ledger;
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, Limits};
@@ -151,6 +151,15 @@ impl App {
             if self.keyring.snapshot().signer(set).is_err() {
                 // An org's first key. What fails here is tried again in seconds; until then the org's issuer has no documents.
                 self.keyring.ensure_set(set).await?;
+            }
+        }
+        let keys = self.keyring.snapshot();
+        for (set, _) in keys.sets().filter(|(_, keys)| keys.signer.is_some()) {
+            if let KeySetId::Org(org) = set
+                && issuers.get(&org) != Some(&IssuerKeys::Own)
+                && self.keyring.catalogue().retire_unowned(org).await?
+            {
+                self.keyring.refresh().await?;
             }
         }
         self.publish(issuers)
@@ -418,4 +427,29 @@ async fn open_pepper(
 fn install_crypto() {
     // An error means that it is installed already.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::keyring::KeyAlgorithm;
+
+    #[tokio::test]
+    async fn an_issuer_whose_ledger_has_ended_is_not_ready() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut config = Config::new(url.parse().unwrap());
+        config.store.path = directory.path().join("issuer.db");
+        config.keys.directory = directory.path().join("keys");
+        config.keys.algorithm = KeyAlgorithm::Es256;
+        config.publication.read_back = false;
+        let running = Issuer::start(config, Arc::new(SystemClock), listener).await.unwrap();
+        let ready = async || reqwest::get(format!("{url}/readyz")).await.unwrap().status().as_u16();
+        assert_eq!(ready().await, 200);
+        running.ledger.shutdown().await;
+        assert_eq!(ready().await, 503);
+        running.shutdown().await.unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 //! `driftwise-issuer org issuer …`: an issuer of an org's own.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use clap::Subcommand;
 use driftwise_contract::OrgId;
@@ -10,6 +11,8 @@ use super::{Context, output, require_org};
 use crate::Error;
 use crate::accounts::IssuerKeys;
 use crate::audit::{self, Chain, Event, Record};
+use crate::clock::SystemClock;
+use crate::keyring::KeySetId;
 use crate::store::{accounts, orgs};
 
 #[derive(Debug, Subcommand)]
@@ -76,11 +79,23 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
                     return Err(Error::OrgIssuerInUse { org: org.id, accounts }.into());
                 }
                 orgs::set_issuer(&mut tx, org.scope(), keys).await?;
+                let mut is_retired = false;
+                if org.issuer_keys == Some(IssuerKeys::Own) {
+                    let catalogue = context.config.catalogue(&store, Arc::new(SystemClock)).by(context.actor());
+                    is_retired = catalogue.retire_set(&mut tx, KeySetId::Org(org.id)).await.map_err(Error::from)?;
+                }
                 let event = Event::OrgIssuerSet { keys: keys.map_or("none", IssuerKeys::as_str).to_owned() };
                 let record = Record::new(Chain::Org(org.id), context.clock.now_ms(), context.actor(), event);
                 audit::append(&mut tx, record).await?;
                 tx.commit().await?;
                 say_what_follows(keys);
+                if is_retired {
+                    output::say(&format!(
+                        "The org's own keys sign no more. They stay published at its issuer for {} (keys.keep_after), so that \
+                         valid tokens verify, and are then destroyed.",
+                        humantime::format_duration(context.config.keys.rotation.keep_after)
+                    ));
+                }
             }
             view
         }
@@ -100,7 +115,7 @@ fn say_what_follows(keys: Option<IssuerKeys>) {
              `account register --issuer org`."
         }
         None => {
-            "A running issuer stops serving it within seconds. Documents that were copied to a directory or bucket stay there: \
+            "A running issuer stops serving it: within seconds, or once the last of the org's own keys is removed. Documents that were copied to a directory or bucket stay there: \
              remove them below orgs/ by hand."
         }
     });

@@ -3,6 +3,9 @@
 //!
 //! An org's issuer whose keys can't be published yet has no documents: it is an error to ask for them, and the shared
 //! issuer's never stand in.
+//!
+//! Where an org gave up keys of its own, the retired ones stay in its documents until their window is over: behind the
+//! shared keys where its issuer has these now, alone where it has no issuer any more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use super::documents::{Documents, Names};
 use super::{Settings, key_set_of};
 use crate::Error;
 use crate::accounts::IssuerKeys;
-use crate::keyring::{KeySetId, KeySnapshot, KeyringError};
+use crate::keyring::{KeySetId, KeySnapshot, KeyringError, PublishedJwks};
 
 /// The orgs that have an issuer of their own, and its keys.
 pub type OrgIssuers = BTreeMap<OrgId, IssuerKeys>;
@@ -38,16 +41,27 @@ impl Publications {
         let names = Names { settings, token_endpoint: &token_endpoint, org: None };
         let shared = Documents::new(&names, published(KeySetId::Shared)?)?;
         let mut orgs = BTreeMap::new();
+        let documents = |org: OrgId, keys: &PublishedJwks| -> Result<Documents, Error> {
+            let own = settings.of_org(org)?;
+            let names = Names { settings: &own, token_endpoint: &token_endpoint, org: Some(org) };
+            Ok(Documents::new(&names, keys)?)
+        };
         for (&org, &choice) in &issuers {
-            let set = key_set_of(org, choice);
-            let documents = if keys.signer(set).is_ok() {
-                let own = settings.of_org(org)?;
-                let names = Names { settings: &own, token_endpoint: &token_endpoint, org: Some(org) };
-                Some(Documents::new(&names, published(set)?)?)
-            } else {
-                None
+            let Some(mut jwks) = keys.published(key_set_of(org, choice)).cloned() else {
+                orgs.insert(org, None);
+                continue;
             };
-            orgs.insert(org, documents);
+            if let (IssuerKeys::Shared, Some(retired)) = (choice, keys.published(KeySetId::Org(org))) {
+                jwks.keys.extend(retired.keys.iter().cloned());
+            }
+            orgs.insert(org, Some(documents(org, &jwks)?));
+        }
+        for (set, retired) in keys.sets() {
+            if let KeySetId::Org(org) = set
+                && !issuers.contains_key(&org)
+            {
+                orgs.insert(org, Some(documents(org, &retired.published)?));
+            }
         }
         Ok(Self { keys, issuers, shared, orgs })
     }
@@ -57,8 +71,8 @@ impl Publications {
         &self.shared
     }
 
-    /// The documents of an org's own issuer; none where the org has no issuer of its own. An error while the keys of its
-    /// issuer are missing.
+    /// The documents of an org's own issuer. None where the org has no issuer of its own, and no keys of one that it had; an
+    /// error while the keys of its issuer are missing.
     pub fn org(&self, org: OrgId) -> Option<Result<&Documents, KeyringError>> {
         let documents = self.orgs.get(&org)?;
         Some(documents.as_ref().ok_or(KeyringError::NoSigningKey { set: KeySetId::Org(org) }))

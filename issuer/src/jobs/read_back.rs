@@ -64,10 +64,12 @@ async fn read_back(app: &App, public_url: &PublicUrl) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The age of the read-back of the set that was not read for longest, in seconds.
+/// The age of the read-back of the set that was not read for longest, in seconds. What is left of a retired set counts no
+/// more: nothing waits for its being seen.
 #[expect(clippy::cast_precision_loss, reason = "seconds of this century have few digits")]
 fn oldest_s(app: &App) -> f64 {
     let now_s = app.clock().now_s();
     let sets = app.publications().keys().clone();
-    sets.sets().map(|(set, _)| app.publishing().unread_for_s(set, now_s)).max().unwrap_or_default() as f64
+    let signing = sets.sets().filter(|(_, keys)| keys.signer.is_some());
+    signing.map(|(set, _)| app.publishing().unread_for_s(set, now_s)).max().unwrap_or_default() as f64
 }

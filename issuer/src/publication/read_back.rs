@@ -46,8 +46,9 @@ pub async fn look(
 }
 
 fn key_set(publications: &Publications, org: Option<OrgId>) -> KeySetId {
-    let keys = org.and_then(|org| publications.issuers().get(&org).map(|keys| (org, *keys)));
-    keys.map_or(KeySetId::Shared, |(org, keys)| key_set_of(org, keys))
+    let Some(org) = org else { return KeySetId::Shared };
+    // Where the org has no issuer any more, what is left of its own keys.
+    publications.issuers().get(&org).map_or(KeySetId::Org(org), |keys| key_set_of(org, *keys))
 }
 
 /// What is known of each key set after a look: several issuers may publish one set, and a key counts as seen only where all

@@ -85,7 +85,7 @@ pub(crate) struct TestIssuer {
     pub(crate) store: Store,
     pub(crate) http: Client,
     pub(crate) running: RunningIssuer,
-    directory: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 impl TestIssuer {

@@ -5,16 +5,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use driftwise_contract::Kid;
-use driftwise_issuer::audit::Chain;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use driftwise_contract::claims::TrustForm;
+use driftwise_contract::wire::TokenResponse;
+use driftwise_contract::{Kid, OrgId, RoleArn, SessionScope};
+use driftwise_issuer::Error;
+use driftwise_issuer::accounts::AwsAccount;
+use driftwise_issuer::audit::{Actor, Chain, Event, KeyEvent, Ledger, LedgerEntry, LedgerFault, Record};
 use driftwise_issuer::clock::Clock;
 use driftwise_issuer::config::{KeyStoreKind, Keys};
+use driftwise_issuer::federation::{Authority, Minter, Minting, RecentAssertions, Settings, SigningPool};
 use driftwise_issuer::keyring::rotation::{Action, KeyRecord, KeyState, RotationSettings};
 use driftwise_issuer::keyring::{
     Catalogue, KeyAlgorithm, KeySetId, KeyVault, Keyring, KeyringError, LostKeys, NotReady,
 };
-use driftwise_issuer::store::{Store, audit, replicas, signing_keys};
+use driftwise_issuer::store::{Store, accounts, audit, authority, orgs, replicas, signing_keys};
 use futures::FutureExt as _;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{NOW_S, TestClock};
@@ -137,6 +145,188 @@ async fn no_replica_signs_with_a_key_that_another_does_not_publish() {
     assert!(published(&one).contains(&first) && published(&two).contains(&staged.kid));
     two.refresh().await.unwrap();
     assert_eq!(signing(&two), staged.kid);
+}
+
+/// What a token is minted with, beside the keys.
+struct Mint {
+    store: Store,
+    clock: Arc<TestClock>,
+    settings: Settings,
+    authority: Authority,
+    recent: RecentAssertions,
+    signing: SigningPool,
+    ledger: Ledger,
+    org: orgs::Org,
+    role: RoleArn,
+}
+
+impl Mint {
+    async fn new(directory: &Path, clock: &Arc<TestClock>) -> Self {
+        let store = Store::open(&directory.join("issuer.db")).await.unwrap();
+        let mut db = store.connection().await.unwrap();
+        let id = OrgId::from_uuid(clock.new_uuid());
+        orgs::insert(&mut db, id, &"Acme".parse().unwrap(), 1).await.unwrap();
+        let org = orgs::find(&mut db, id).await.unwrap().unwrap();
+        let role: RoleArn = "arn:aws:iam::123456789012:role/scan".parse().unwrap();
+        let (account, region) = ("123456789012".parse().unwrap(), "eu-central-1".parse().unwrap());
+        let account = AwsAccount::new(account, role.clone(), region, TrustForm::Subject).unwrap();
+        accounts::upsert(&mut db, org.scope(), &account, 1).await.unwrap();
+        drop(db);
+        let audience = "sts.amazonaws.com".parse().unwrap();
+        Self {
+            settings: Settings { issuer: "https://id.example.com".parse().unwrap(), audience },
+            authority: Authority::new(store.clone()),
+            recent: RecentAssertions::default(),
+            signing: SigningPool::new(1),
+            ledger: Ledger::start(&store, clock.clone()).await.unwrap(),
+            clock: clock.clone(),
+            store,
+            org,
+            role,
+        }
+    }
+
+    fn minter<'a>(&'a self, keyring: &'a Keyring) -> Minter<'a> {
+        Minter {
+            clock: &*self.clock,
+            settings: &self.settings,
+            keyring,
+            authority: &self.authority,
+            recent: &self.recent,
+            signing: &self.signing,
+            ledger: &self.ledger,
+        }
+    }
+
+    async fn version(&self) -> i64 {
+        authority::version(&mut self.store.connection().await.unwrap()).await.unwrap()
+    }
+
+    /// A caller that was looked up at that version.
+    fn minting(&self, authority: i64) -> Minting {
+        Minting {
+            actor: Actor::Issuer,
+            scope: self.org.scope(),
+            authority,
+            assertion: None,
+            address: None,
+            role: self.role.clone(),
+            session: SessionScope::Scan,
+        }
+    }
+}
+
+fn kid_of(token: &TokenResponse) -> Value {
+    let header = token.access_token.split('.').next().unwrap();
+    serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap()["kid"].take()
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_a_token_is_decided_signs_none_that_leaves() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let mint = Mint::new(directory.path(), &clock).await;
+    let elsewhere = catalogue(directory.path(), clock.clone()).await;
+    for _ in 0..3 {
+        let first = signing(&keyring);
+        let staged = elsewhere.stage(SET).await.unwrap().kid;
+        keyring.refresh().await.unwrap();
+        // The caller is looked up after the revocation, the keys were read before it.
+        let mut attempts = 0;
+        let decide = || {
+            attempts += 1;
+            let (is_first, elsewhere, mint, first) = (attempts == 1, &elsewhere, &mint, first.clone());
+            async move {
+                if is_first {
+                    elsewhere.revoke(&first).await.unwrap();
+                }
+                Ok::<_, Error>(mint.minting(mint.version().await))
+            }
+        };
+        let token = mint.minter(&keyring).mint_for(decide).await.unwrap();
+        assert_eq!(kid_of(&token), json!(staged));
+    }
+}
+
+#[tokio::test]
+async fn a_token_commits_at_the_version_that_its_keys_were_read_at_however_new_its_look_ups_are() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let mint = Mint::new(directory.path(), &clock).await;
+    let elsewhere = catalogue(directory.path(), clock.clone()).await;
+    let first = signing(&keyring);
+    let staged = elsewhere.stage(SET).await.unwrap().kid;
+    keyring.refresh().await.unwrap();
+
+    let keys = keyring.current_at(mint.version().await).await.unwrap();
+    assert_eq!(keys.authority, mint.version().await);
+    elsewhere.revoke(&first).await.unwrap();
+    let looked_up = mint.version().await;
+    assert!(keys.authority < looked_up);
+    let signer = keys.snapshot.signer(SET).unwrap();
+    assert_eq!(signer.kid(), &first);
+    signer.sign(b"a token").await.unwrap();
+    let entry = |authority| {
+        let event = Event::KeyRetired(KeyEvent { kid: first.clone(), key_set: "shared".into(), algorithm: None });
+        let record = Record::new(Chain::Platform, clock.now_ms(), Actor::Issuer, event);
+        LedgerEntry { record, assertion: None, authority: Some(authority) }
+    };
+    let outcome = mint.ledger.commit(entry(looked_up.min(keys.authority))).await;
+    assert!(matches!(outcome, Err(LedgerFault::AuthorityChanged)), "{outcome:?}");
+
+    let keys = keyring.current_at(looked_up).await.unwrap();
+    assert_eq!((keys.snapshot.signer(SET).unwrap().kid(), keys.authority), (&staged, looked_up));
+    mint.ledger.commit(entry(keys.authority)).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_decides_about_tokens_changes_the_authority() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let mint = Mint::new(directory.path(), &clock).await;
+    let staged = keyring.catalogue().stage(SET).await.unwrap().kid;
+    let before = mint.version().await;
+    // Each refresh of these fills in time stamps or lets the key sign for longer.
+    pass(&clock, 2, &[&keyring]).await;
+    let mut db = mint.store.connection().await.unwrap();
+    signing_keys::seen(&mut db, &staged, clock.now_ms()).await.unwrap();
+    assert_eq!(mint.version().await, before);
+    keyring.catalogue().activate_now(SET, &staged).await.unwrap();
+    assert!(mint.version().await > before);
+}
+
+#[tokio::test]
+async fn a_set_that_is_retired_signs_no_more_and_goes_after_its_window() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let keyring = replica(directory.path(), &clock).await;
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    let set = KeySetId::Org("0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21".parse().unwrap());
+    keyring.ensure_set(set).await.unwrap();
+    let own = keyring.snapshot().signer(set).unwrap().kid().clone();
+    let staged = keyring.catalogue().stage(set).await.unwrap().kid;
+    for is_left in [true, false] {
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(keyring.catalogue().retire_set(&mut tx, set).await.unwrap(), is_left);
+        tx.commit().await.unwrap();
+    }
+    keyring.refresh().await.unwrap();
+    assert!(keyring.snapshot().signer(set).is_err());
+    let of_set = |keyring: &Keyring| -> Option<Vec<Kid>> {
+        keyring.snapshot().published(set).map(|jwks| jwks.keys.iter().map(|key| key.kid.clone()).collect())
+    };
+    assert_eq!(of_set(&keyring), Some(vec![own.clone()]));
+    pass(&clock, 47, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), []);
+    let sealed = keyring.catalogue().vault().sealed().await.unwrap();
+    assert!(!sealed.iter().any(|key| key.kid() == &staged), "it signed nothing and is destroyed");
+    pass(&clock, 1, &[&keyring]).await;
+    assert_eq!(keyring.rotate().await.unwrap(), [(set, Action::Remove { kid: own })]);
+    assert_eq!(of_set(&keyring), None);
+    assert_eq!(keyring.rotate().await.unwrap(), []);
 }
 
 #[tokio::test]

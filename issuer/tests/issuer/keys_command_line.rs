@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driftwise_issuer::clock::SystemClock;
 use driftwise_issuer::config::Config;
-use driftwise_issuer::keyring::{Keyring, LostKeys};
+use driftwise_issuer::keyring::{KeySetId, Keyring, LostKeys};
 use driftwise_issuer::store::Store;
 use serde_json::json;
 
@@ -83,4 +83,32 @@ async fn a_revocation_says_what_it_costs_asks_and_replaces_the_key_at_once() {
     let again = program.run(&["keys", "revoke", &first, "--yes"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("hint: `driftwise-issuer keys list`"));
+}
+
+#[tokio::test]
+async fn an_org_that_gives_up_keys_of_its_own_is_told_how_long_they_stay() {
+    let program = started().await;
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let org = org.trim();
+    let set = |keys: &str| {
+        let output = program.run(&["org", "issuer", "set", "--org", org, "--keys", keys]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    set("own");
+    let directory = program.directory.path();
+    let mut config = Config::new("https://id.example.com".parse().unwrap());
+    config.keys.directory = directory.join("keys");
+    let store = Store::open(&directory.join("issuer.db")).await.unwrap();
+    let catalogue = config.catalogue(&store, Arc::new(SystemClock));
+    catalogue.ensure_set(KeySetId::Org(org.parse().unwrap())).await.unwrap();
+    let state = || program.json(&["keys", "list", "--org", org, "--json"])[0]["state"].clone();
+    assert_eq!(state(), json!("active"));
+    let told = set("shared");
+    assert!(told.contains("stay published") && told.contains("2days"), "{told}");
+    assert_eq!(state(), json!("retired"));
+    let told = set("none");
+    assert!(!told.contains("stay published"), "there is nothing more to retire: {told}");
+    let log = program.ok(&["audit", "list", "--org", org, "--json"]);
+    assert!(log.contains("key_retired") && log.contains("org_issuer_set"), "{log}");
 }

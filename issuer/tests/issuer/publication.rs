@@ -11,11 +11,14 @@ use driftwise_issuer::accounts::{AccountIssuer, IssuerKeys};
 use driftwise_issuer::clock::Clock;
 use driftwise_issuer::config;
 use driftwise_issuer::federation::{OrgIssuers, Publications, Settings};
-use driftwise_issuer::keyring::{KeyAlgorithm, KeySet, KeySetId, KeySnapshot, PublishedJwks, SigningKey};
+use driftwise_issuer::keyring::rotation::{KeyState, RotationSettings};
+use driftwise_issuer::keyring::{
+    Catalogue, KeyAlgorithm, KeySet, KeySetId, KeySnapshot, KeyVault, PublishedJwks, SigningKey,
+};
 use driftwise_issuer::publication::check::{IssuerReport, Level};
 use driftwise_issuer::publication::read_back::{by_key_set, look};
 use driftwise_issuer::publication::{PublicUrl, Publisher, Written};
-use driftwise_issuer::store::accounts;
+use driftwise_issuer::store::{Store, accounts, key_catalogue, orgs};
 use rcgen::{CertificateParams, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -40,7 +43,7 @@ fn publications() -> Publications {
         (0..2).map(|age| SigningKey::generate(KeyAlgorithm::Es256, NOW_S - age).unwrap()).collect();
     let published = PublishedJwks { keys: keys.iter().map(|key| key.published(false)).collect() };
     let shared = KeySet { signer: Some(keys[0].signer()), published };
-    let snapshot = KeySnapshot::new([(KeySetId::Shared, shared)].into());
+    let snapshot = KeySnapshot::new([(KeySetId::Shared, shared)].into()).of_version(1);
     Publications::new(&settings(), Arc::new(snapshot), OrgIssuers::new()).unwrap()
 }
 
@@ -271,13 +274,87 @@ async fn a_directory_gets_the_bytes_that_the_issuer_serves() {
     let root = directory.path().join("site");
     let config = config::Publication { directory: Some(root.clone()), ..config::Publication::default() };
     let publisher = Publisher::open(&config).await;
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
     for counts in [Written { written: 3, unchanged: 0 }, Written { written: 0, unchanged: 3 }] {
-        let published = publisher.publish(&publications).await;
+        let published = publisher.publish(&publications, &store).await;
         assert_eq!(published[0].outcome.as_ref(), Ok(&counts));
     }
     for document in publications.shared().in_order_of_publication() {
         assert_eq!(std::fs::read(root.join(document.path.trim_start_matches('/'))).unwrap(), document.body);
     }
+}
+
+#[tokio::test]
+async fn documents_of_older_keys_never_take_the_place_of_newer_ones() {
+    let (directory, older, newer) = (TempDir::new().unwrap(), publications(), publications());
+    let root = directory.path().join("site");
+    let config = config::Publication { directory: Some(root.clone()), ..config::Publication::default() };
+    let publisher = Publisher::open(&config).await;
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    let outcome = async |documents: &Publications| publisher.publish(documents, &store).await.remove(0).outcome;
+    outcome(&newer).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    key_catalogue::bump(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = outcome(&older).await.unwrap_err();
+    assert!(refused.cause.contains("version 2") && refused.hint.is_some(), "{refused}");
+    assert_eq!(std::fs::read(root.join(".well-known/jwks.json")).unwrap(), newer.shared().jwks.body);
+}
+
+#[tokio::test]
+async fn keys_that_an_org_gave_up_stay_published_for_their_window_and_are_then_destroyed() {
+    let issuer = TestIssuer::start().await;
+    let keys = config::Keys { directory: issuer.directory.path().join("keys"), ..config::Keys::default() };
+    let vault = KeyVault::new(&keys, &issuer.url.parse().unwrap(), &issuer.store);
+    let catalogue = Catalogue::new(
+        issuer.store.clone(),
+        vault,
+        issuer.clock.clone(),
+        KeyAlgorithm::Es256,
+        RotationSettings::default(),
+    );
+    let (to_shared, to_none) = (issuer.org("Shared").await, issuer.org("None").await);
+    let kids = async |org: &orgs::Org| -> Option<Vec<Value>> {
+        let answer = issuer.get(&format!("/orgs/{}{JWKS}", org.id)).await;
+        if answer.status() == 404 {
+            return None;
+        }
+        let jwks: Value = answer.json().await.unwrap();
+        Some(jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect())
+    };
+    let mut own = Vec::new();
+    for org in [&to_shared, &to_none] {
+        issuer.org_issuer(org, IssuerKeys::Own).await;
+        own.push(kids(org).await.unwrap().remove(0));
+    }
+    let shared: Value = issuer.get(JWKS).await.json().await.unwrap();
+    let shared = shared["keys"][0]["kid"].clone();
+    {
+        let mut db = issuer.store.connection().await.unwrap();
+        orgs::set_issuer(&mut db, to_shared.scope(), Some(IssuerKeys::Shared)).await.unwrap();
+        orgs::set_issuer(&mut db, to_none.scope(), None).await.unwrap();
+    }
+    // The issuer retires what nobody owns; the command line does it in the transaction of the change.
+    for _ in 0..2 {
+        issuer.running.refresh().await.unwrap();
+    }
+    let states: Vec<_> = catalogue.records().await.unwrap().into_iter().map(|key| (key.set, key.state)).collect();
+    for org in [to_shared.id, to_none.id] {
+        assert!(states.contains(&(KeySetId::Org(org), KeyState::Retired)), "{states:?}");
+    }
+    for hour in 0..=48 {
+        assert_eq!(kids(&to_shared).await, Some(vec![shared.clone(), own[0].clone()]), "hour {hour}");
+        assert_eq!(kids(&to_none).await, Some(vec![own[1].clone()]), "hour {hour}");
+        let discovery = issuer.get(&format!("/orgs/{}{DISCOVERY}", to_none.id)).await;
+        assert_eq!(discovery.status(), 200);
+        issuer.clock.advance(3600);
+        issuer.running.refresh().await.unwrap();
+    }
+    catalogue.rotate().await.unwrap();
+    issuer.running.refresh().await.unwrap();
+    assert_eq!((kids(&to_shared).await, kids(&to_none).await), (Some(vec![shared]), None));
+    let sealed = catalogue.vault().sealed().await.unwrap();
+    assert!(!sealed.iter().any(|key| own.contains(&json!(key.kid()))));
 }
 
 #[tokio::test]

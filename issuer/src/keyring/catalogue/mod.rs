@@ -12,15 +12,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftwise_contract::Kid;
+use driftwise_contract::{Kid, OrgId};
 
 use super::replicas::{Keeper, SIGNS_AHEAD, beat, committed, mono_ms};
 use super::ring::OpenKeys;
 use super::rotation::{self, Action, KeyRecord, KeyState, Moment, RotationSettings, millis};
 use super::{KeyAlgorithm, KeySetId, KeyVault, KeyringError, SigningKey};
+use crate::accounts::IssuerKeys;
 use crate::audit::{self, Actor, Chain, Event, Record};
 use crate::clock::Clock;
-use crate::store::{Store, Tx, key_catalogue, replicas, signing_keys};
+use crate::store::{Store, Tx, key_catalogue, orgs, replicas, signing_keys};
 
 /// How often making a key begins anew when another process took the new one.
 const ATTEMPTS: u32 = 3;
@@ -288,6 +289,38 @@ impl Catalogue {
         }
         tx.commit().await?;
         self.vault.remove(kid).await
+    }
+
+    /// Retires a set in the caller's transaction: its active key signs no more and stays published for its window, its staged
+    /// key, which signed nothing, is removed. Nothing is left of the set after the window. Says whether there was anything to
+    /// retire.
+    pub async fn retire_set(&self, tx: &mut Tx, set: KeySetId) -> Result<bool, KeyringError> {
+        key_catalogue::lock(tx).await?;
+        let keys = of_set(signing_keys::present(tx).await?, set);
+        let (active, staged) = (in_state(&keys, KeyState::Active), in_state(&keys, KeyState::Staged));
+        if let Some(active) = active {
+            key_catalogue::bump(tx).await?;
+            signing_keys::retire(tx, &active.kid, self.clock.now_ms()).await?;
+            self.note(tx, Event::KeyRetired, &active.kid, set).await?;
+        }
+        if let Some(staged) = staged {
+            // The sealed key is destroyed by the next pass of a running issuer, which has what opens it.
+            self.remove_in(tx, &staged.kid, set, Event::KeyRemoved).await?;
+        }
+        Ok(active.or(staged).is_some())
+    }
+
+    /// Retires the set of an org that has no issuer with keys of its own (any more). An issuer that had not heard of it may
+    /// have made a key since the set was retired.
+    pub async fn retire_unowned(&self, org: OrgId) -> Result<bool, KeyringError> {
+        let mut tx = self.store.begin().await?;
+        let owner = orgs::find(&mut tx, org).await?;
+        if owner.is_some_and(|org| org.issuer_keys == Some(IssuerKeys::Own)) {
+            return Ok(false);
+        }
+        let is_retired = self.retire_set(&mut tx, KeySetId::Org(org)).await?;
+        tx.commit().await?;
+        Ok(is_retired)
     }
 
     /// Gives up every key of the store: for a key store that was lost. Gives the sets that they were of.
