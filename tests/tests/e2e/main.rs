@@ -36,7 +36,7 @@ fn assert_fails_with(finished: &Finished, code: &str) {
 
 /// Asks until there is an answer: for what another process does in its own time. `what` is said when it never comes.
 async fn wait_for<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
     const PAUSE: Duration = Duration::from_millis(50);
     let answered = tokio::time::timeout(PATIENCE, async {
         loop {
