@@ -36,6 +36,9 @@ BEGIN SELECT RAISE(ABORT, 'the head of an audit chain only advances'); END;
 CREATE TRIGGER audit_heads_no_delete BEFORE DELETE ON audit_heads
 BEGIN SELECT RAISE(ABORT, 'the head of an audit chain is never deleted'); END;
 
+-- Assertions are forgotten in the order in which they were taken, which needs no index.
+DROP INDEX used_assertions_by_expiry;
+
 -- One number that grows with every change of what tokens are decided by. Who keeps look-ups in memory notes the number that
 -- they were read at; a token commits only while it still holds. A table that decides about tokens has three triggers here
 -- (or in the migration that makes it).

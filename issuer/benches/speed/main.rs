@@ -18,6 +18,10 @@ mod verdict;
 
 use std::process::ExitCode;
 
+/// The issuer's: the constant that its key set is compared with is served with the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NAMES: [&str; 5] = ["rs256", "es256", "jwks", "refusals", "memory"];
 
 fn main() -> ExitCode {

@@ -143,8 +143,12 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
 }
 
 fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyhow::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("can't start the runtime")?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(crate::federation::worker_threads(cores))
+        .enable_all()
+        .build()
+        .context("can't start the runtime")?;
     let mut output = Output::new(stdout, arguments.json);
     let command = match arguments.command {
         Command::Config(command) => {

@@ -30,7 +30,7 @@ pub use mint::{Minter, Minting};
 pub use prepare::{PreparedToken, prepare};
 pub use publications::{OrgIssuers, Publications};
 pub use recent::RecentAssertions;
-pub use sign::{SignedToken, SigningPool};
+pub use sign::{SignedToken, SigningPool, worker_threads};
 
 /// What every token and document is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]

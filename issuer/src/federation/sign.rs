@@ -1,6 +1,8 @@
 //! Signing: prepared claims become a compact JWS (RFC 7515). There is no rule here about what is signed, only about when: an
-//! RSA signature takes half a millisecond of a core, so it is made on threads of its own, as many as there are cores, and
-//! who finds too many waiting is sent away. The threads that serve keys and pages never sign with RSA.
+//! RSA signature takes a quarter of a millisecond of a core, so as many are made at once as there are cores, and who finds too
+//! many waiting is sent away. A signature is made on the thread that serves its request: another one would cost two wake-ups,
+//! a tenth of an RSA signature. There is one such thread more than cores ([`worker_threads`]), so that whatever waits to be
+//! signed, one is free to serve keys and pages.
 
 use std::sync::Arc;
 
@@ -16,6 +18,11 @@ use crate::keyring::{KeyringError, Signer};
 
 /// How many tokens may be signed or wait for it, per core: about a quarter of a second of RSA.
 const PLACES_PER_CORE: usize = 512;
+
+/// How many threads a runtime needs to serve tokens on that many cores: one more than may sign at once.
+pub fn worker_threads(cores: usize) -> usize {
+    cores.max(1) + 1
+}
 
 /// A signed token. Its Debug shows nothing.
 #[derive(Debug)]
@@ -53,18 +60,12 @@ impl SigningPool {
     pub async fn sign(&self, token: &PreparedToken, signer: &Arc<dyn Signer>) -> Result<SignedToken, Error> {
         let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
         let mut text = signing_input(token, &**signer)?;
-        let signature = if signer.occupies_a_core() {
+        let _turn = match signer.occupies_a_core() {
             // The semaphore is never closed.
-            let _turn = self.turns.acquire().await.map_err(|_| Error::Busy)?;
-            let (signer, message) = (signer.clone(), text.clone());
-            let kid = signer.kid().to_string();
-            let runtime = tokio::runtime::Handle::current();
-            tokio::task::spawn_blocking(move || runtime.block_on(signer.sign(message.as_bytes())))
-                .await
-                .map_err(|error| KeyringError::Signing { kid, cause: error.to_string() })??
-        } else {
-            signer.sign(text.as_bytes()).await?
+            true => Some(self.turns.acquire().await.map_err(|_| Error::Busy)?),
+            false => None,
         };
+        let signature = signer.sign(text.as_bytes()).await?;
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut text);
         Ok(SignedToken(text.into()))

@@ -1,16 +1,23 @@
-//! What surrounds every handler: the log span, the Date header by the issuer's clock, security headers, and the body of an
-//! error, which needs the request id.
+//! What surrounds every handler: the log span, limits of time and size, the Date header by the issuer's clock, security
+//! headers, and the body of an error, which needs the request id.
+//!
+//! It is one piece, not a stack of layers: each layer of a router costs several allocations per request, and eight of them cost
+//! as much as verifying a quarter of a signature.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::HttpBody as _;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
-use axum::http::{Extensions, Method};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::header::{ALLOW, DATE, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use tower_http::request_id::RequestId;
+use futures::FutureExt as _;
+use tracing::Instrument as _;
+use uuid::Uuid;
 
 use super::client_address::ClientAddress;
 use super::date;
@@ -20,66 +27,75 @@ use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Surrounds a request.
+pub(super) async fn surround(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let request_id = request_id(&request);
+    let span = span(&request, &request_id);
+    DefaultBodyLimit::max(app.limits().body_bytes).apply(&mut request);
+    let (route, method, began) = (route(&app, &request), method(&request), app.clock().uptime());
+    let took = || app.clock().uptime().saturating_sub(began);
+    let answered = async {
+        let response = complete(&app, answer(&app, request, next).await, &request_id);
+        log_failure(&response, took());
+        response
+    };
+    let mut response = answered.instrument(span).await;
+    app.metrics().http.answered(route, method, response.status().as_u16(), took());
+    // Plain, so it always is a header's value.
+    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, request_id);
+    }
+    response
+}
+
+/// The handler's answer, or what is said in its place: the body announces that it is too large, the handler panics or takes too
+/// long.
+async fn answer(app: &App, request: Request, next: Next) -> Response {
+    // One that doesn't announce it is cut off by axum's own limit.
+    if request.body().size_hint().lower() > app.limits().body_bytes as u64 {
+        return Problem::too_large().into_response();
+    }
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(app.limits().request_timeout, handled).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => after_panic(&*panic),
+        Err(_) => Problem::timeout().into_response(),
+    }
+}
+
 /// Neither query nor headers: they may hold secrets.
-pub(super) fn span<B>(request: &Request<B>) -> tracing::Span {
-    let request_id = request_id(request.extensions());
-    let client = request.extensions().get::<ClientAddress>().map(ToString::to_string).unwrap_or_default();
+fn span(request: &Request, request_id: &str) -> tracing::Span {
+    let client = request.extensions().get::<ClientAddress>().copied();
     tracing::info_span!(
         "request", method = %request.method(), path = request.uri().path(), request.id = request_id,
-        client.address = client
+        client.address = client.map(tracing::field::display)
     )
 }
 
-fn request_id(extensions: &Extensions) -> String {
-    let id = extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-    // There always is one: the caller's or a made one, and both are plain.
-    id.unwrap_or("none").to_owned()
-}
-
-/// A caller may bring one request id of its own. What is no plain word is dropped, so that one is made: log, body and
-/// header then name the same.
-pub(super) async fn drop_strange_request_id(mut request: Request, next: Next) -> Response {
+/// A caller may bring one request id of its own. What is no plain word is dropped and one is made: log, body and header then
+/// name the same.
+fn request_id(request: &Request) -> String {
     let mut ids = request.headers().get_all(REQUEST_ID).iter();
-    let keep = match (ids.next(), ids.next()) {
-        (Some(id), None) => is_plain(id.as_bytes()),
-        _ => false,
-    };
-    if !keep {
-        request.headers_mut().remove(REQUEST_ID);
+    match (ids.next().and_then(|id| id.to_str().ok()), ids.next()) {
+        (Some(id), None) if is_plain(id.as_bytes()) => id.to_owned(),
+        _ => Uuid::new_v4().to_string(),
     }
-    next.run(request).await
 }
 
 fn is_plain(id: &[u8]) -> bool {
     (1..=64).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
-/// Refuses a body that announces that it is too large before it is sent. One that doesn't is cut off by axum's own limit.
-pub(super) async fn refuse_large_body(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if request.body().size_hint().lower() > app.limits().body_bytes as u64 {
-        return Problem::too_large().into_response();
-    }
-    next.run(request).await
-}
-
 /// Completes every answer.
-pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let request_id = request_id(request.extensions());
-    let (route, method, began) = (route(&app, &request), method(&request), app.clock().uptime());
-    let mut response = next.run(request).await;
+fn complete(app: &App, mut response: Response, request_id: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allow = response.headers_mut().remove(ALLOW);
-        response = problem.with_request_id(&request_id);
+        response = problem.with_request_id(request_id);
         // RFC 9110, section 15.5.6: a 405 says what would be allowed.
         if let Some(allow) = allow {
             response.headers_mut().insert(ALLOW, allow);
         }
-    } else if response.status().is_server_error() && !response.headers().contains_key(CONTENT_TYPE) {
-        // The time-out layer answers with an empty body.
-        response = Problem::timeout().with_request_id(&request_id);
     }
-    let took = app.clock().uptime().saturating_sub(began);
-    app.metrics().http.answered(route, method, response.status().as_u16(), took);
     let headers = response.headers_mut();
     // By the issuer's clock, against which assertions are checked: a caller can tell how far its own is off.
     if let Some(date) = date::header(app.clock().now_s()) {
@@ -88,6 +104,16 @@ pub(super) async fn finish(State(app): State<Arc<App>>, request: Request, next: 
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// What went wrong stands in lines of its own; this one says which answer the caller was given.
+fn log_failure(response: &Response, took: Duration) {
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::error!(status = status.as_u16(), took_ms = took.as_millis(), "the request failed");
+    } else {
+        tracing::debug!(status = status.as_u16(), took_ms = took.as_millis(), "answered");
+    }
 }
 
 /// The route as the table writes it; `none` for a path that is not served.
@@ -110,8 +136,7 @@ fn method(request: &Request) -> &'static str {
 }
 
 /// A panic is a fault of ours: the caller learns the request id only.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
-pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+fn after_panic(panic: &(dyn Any + Send)) -> Response {
     let message = panic
         .downcast_ref::<&str>()
         .copied()

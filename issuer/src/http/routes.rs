@@ -3,14 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 use driftwise_contract::wire::paths;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::TraceLayer;
 
 use super::problem::Problem;
 use super::{api, frame, public_documents, rate_limit, web};
@@ -127,17 +122,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     surround(router, &app).merge(public_documents::router(&app, |refused| surround(refused, &app))).with_state(app)
 }
 
-/// What surrounds every route but the public documents, outermost last.
+/// What surrounds every route but the public documents.
 fn surround(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
-    let limits = app.limits();
-    router
-        .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), frame::refuse_large_body))
-        .layer(CatchPanicLayer::custom(frame::after_panic))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request_timeout))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), frame::finish))
-        .layer(TraceLayer::new_for_http().make_span_with(frame::span))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(axum::middleware::from_fn(frame::drop_strange_request_id))
+    router.layer(axum::middleware::from_fn_with_state(app.clone(), frame::surround))
 }

@@ -13,8 +13,15 @@ pub(super) fn job(app: Arc<App>) -> Job {
     Job::new("sweep", PERIOD, move || {
         let app = app.clone();
         async move {
-            let mut db = app.store().connection().await?;
-            let forgotten = used_assertions::sweep(&mut db, app.clock().now_ms()).await?;
+            let (mut db, now_ms) = (app.store().connection().await?, app.clock().now_ms());
+            let mut forgotten = 0;
+            // In small pieces, so that tokens get their rows between them.
+            loop {
+                match used_assertions::sweep(&mut db, now_ms).await? {
+                    0 => break,
+                    count => forgotten += count,
+                }
+            }
             tracing::debug!(forgotten, "forgot old assertions");
             Ok(())
         }

@@ -141,6 +141,8 @@ impl Store {
             // What was answered must survive a power cut: NORMAL would lose the last commits.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What a statement would need to undo itself: in a file it would be written for each row of the audit log.
+            .pragma("temp_store", "memory")
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
@@ -187,12 +189,14 @@ impl Store {
 
     /// The same store over one connection of its own: for a writer that must not wait for others' reads.
     pub async fn with_own_connection(&self) -> Result<Self, StoreError> {
+        // In KiB where negative. Assertions of the last minutes lie everywhere in their index: it should stay in memory.
+        let options = (*self.pool.connect_options()).clone().pragma("cache_size", "-16384");
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(BUSY_TIMEOUT)
             // The file does not go away as a server would.
             .test_before_acquire(false)
-            .connect_with((*self.pool.connect_options()).clone())
+            .connect_with(options)
             .await?;
         Ok(Self { pool })
     }

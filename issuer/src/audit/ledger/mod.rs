@@ -8,7 +8,7 @@
 //! - The same transaction takes the client assertion, so that each counts once whichever process sees it, and compares the
 //!   authority's version, so that a token decided by old look-ups does not leave after a revocation.
 //! - The queue is bounded. Who finds it full gets [`LedgerFault::Busy`] at once.
-//! - The writer waits up to 2 ms for more rows, but only while several requests are known to be on the way
+//! - The writer waits up to 10 ms for more rows, but only while many requests are known to be on the way
 //!   ([`Ledger::on_the_way`]); a lone request never waits for others.
 //! - Refusals ([`Ledger::refused`]) are rows too, at a bounded rate: see [`refusals`].
 

@@ -15,10 +15,15 @@ use crate::store::{Connection, Store, StoreError, audit, authority, used_asserti
 
 /// The most entries of one commit.
 const BATCH_MAX: usize = 512;
-/// How long the writer waits for more entries. Longer buys little, and every answer would be late by it.
-const LINGER: Duration = Duration::from_millis(2);
+/// How long the writer waits for more entries at most: longer buys little, and every answer would be late by it.
+const LINGER_MAX: Duration = Duration::from_millis(10);
+/// How often it looks meanwhile. A look costs less than being woken for every entry.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// From how many requests on the way it waits: below, their rows would cost less than the wait.
 const SEVERAL: usize = 4;
+/// And while the batch has not more entries than this many times those on the way: these few are signed while it commits, so
+/// that the cores have work meanwhile.
+const ENOUGH: usize = 3;
 /// How often counted refusals get their row.
 const COUNT_EVERY: Duration = Duration::from_mins(1);
 
@@ -67,12 +72,17 @@ impl Writer {
 
     /// Waits for more while more is to come.
     async fn linger(&mut self, batch: &mut Vec<Pending>) {
-        let enough = tokio::time::sleep(LINGER);
-        tokio::pin!(enough);
-        while batch.len() < BATCH_MAX && self.shared.on_the_way.load(Ordering::Relaxed) >= SEVERAL {
-            tokio::select! {
-                () = &mut enough => return,
-                taken = self.entries.recv_many(batch, BATCH_MAX - batch.len()) => if taken == 0 { return },
+        let looks = LINGER_MAX.as_millis() / LOOK_EVERY.as_millis();
+        for _ in 0..looks {
+            let on_the_way = self.shared.on_the_way.load(Ordering::Relaxed);
+            if on_the_way < SEVERAL || on_the_way * ENOUGH < batch.len() || *self.stopped.borrow() {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            while batch.len() < BATCH_MAX
+                && let Ok(entry) = self.entries.try_recv()
+            {
+                batch.push(entry);
             }
         }
     }

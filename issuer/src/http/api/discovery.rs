@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderValue, IF_NONE_MATCH,
     X_CONTENT_TYPE_OPTIONS,
@@ -18,19 +18,21 @@ use crate::Error;
 use crate::app::App;
 use crate::federation::{Document, Documents};
 
+// The request is taken whole where only its headers are needed: taken alone, they would be copied.
+
 /// `GET /.well-known/openid-configuration`
-pub(in crate::http) async fn openid_configuration(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    answer(&app, &app.publications().shared().discovery, &headers)
+pub(in crate::http) async fn openid_configuration(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(&app, &app.publications().shared().discovery, request.headers())
 }
 
 /// `GET /.well-known/jwks.json`
-pub(in crate::http) async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    answer(&app, &app.publications().shared().jwks, &headers)
+pub(in crate::http) async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(&app, &app.publications().shared().jwks, request.headers())
 }
 
 /// `GET /api/v2/federation-info`
-pub(in crate::http) async fn federation_info(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    answer(&app, &app.publications().shared().federation_info, &headers)
+pub(in crate::http) async fn federation_info(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(&app, &app.publications().shared().federation_info, request.headers())
 }
 
 /// `GET /orgs/{org_id}/.well-known/openid-configuration`
@@ -77,6 +79,9 @@ fn answer_of_org(
     }
 }
 
+/// How many headers an answer has: room is made for them at once.
+const HEADERS: usize = 6;
+
 /// The document, or 304 where the caller has it (RFC 9110, section 13.1.2). Anyone may read it, scripts of any page too.
 pub(in crate::http) fn answer(app: &App, document: &Document, request: &HeaderMap) -> Response {
     let mut response = if is_known(document, request) {
@@ -86,6 +91,7 @@ pub(in crate::http) fn answer(app: &App, document: &Document, request: &HeaderMa
     } else {
         // Shares the bytes: nothing is copied.
         let mut response = Response::new(Body::from(document.body.clone()));
+        response.headers_mut().reserve(HEADERS);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(document.media_type));
         response
     };
