@@ -21,30 +21,50 @@ pub async fn insert(db: &mut Connection, agent: AgentId, jti: &str, expires_at_m
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes many assertions at once, and says which of them are new: those taken before are missing, and those of an agent
-/// that is no more. Each stands once in the list. SQLite needs the `WHERE` to tell `ON CONFLICT` from a join's `ON`.
+/// Notes many assertions at once, and says which of them are new, or none when all of them are, as is nearly always: those
+/// taken before are missing, and those of an agent that is no more. Each stands once in the list, and the transaction holds
+/// the write lock. SQLite needs the `WHERE` to tell `ON CONFLICT` from a join's `ON`.
+///
+/// What was added is told by its numbers: SQLite gives the rows of one transaction consecutive ones (`rowid`). `RETURNING`
+/// would say it too, but sqlx wakes its caller for every row.
 pub async fn insert_all(
     db: &mut Connection,
     assertions: &[&UsedAssertion],
-) -> Result<HashSet<(AgentId, String)>, StoreError> {
-    let mut fresh = HashSet::with_capacity(assertions.len());
+) -> Result<Option<HashSet<(AgentId, String)>>, StoreError> {
+    let (mut added, mut last) = (0_i64, 0_i64);
     for slice in bulk::slices(assertions) {
         let sql = format!(
             "INSERT INTO used_assertions (agent_id, jti, expires_at_ms) \
              SELECT taken.column1, taken.column2, taken.column3 FROM (VALUES {}) AS taken \
-             JOIN agents ON agents.id = taken.column1 WHERE TRUE ON CONFLICT DO NOTHING RETURNING agent_id, jti",
+             JOIN agents ON agents.id = taken.column1 WHERE TRUE ON CONFLICT DO NOTHING",
             bulk::placeholders(slice.len(), 3)
         );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
         for assertion in slice {
             query = query.bind(assertion.agent.to_string()).bind(assertion.jti.as_str()).bind(assertion.keep_until_ms);
         }
-        let rows: Vec<(String, String)> = query.fetch_all(&mut *db).await?;
+        let done = query.execute(&mut *db).await?;
+        if done.rows_affected() > 0 {
+            added += i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
+            last = done.last_insert_rowid();
+        }
+    }
+    if usize::try_from(added) == Ok(assertions.len()) {
+        return Ok(None);
+    }
+    let mut fresh = HashSet::new();
+    if added > 0 {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT agent_id, jti FROM used_assertions WHERE rowid > $1 AND rowid <= $2")
+                .bind(last - added)
+                .bind(last)
+                .fetch_all(db)
+                .await?;
         for (agent, jti) in rows {
             fresh.insert((parse("used_assertions.agent_id", &agent)?, jti));
         }
     }
-    Ok(fresh)
+    Ok(Some(fresh))
 }
 
 /// Whether an assertion was taken before.

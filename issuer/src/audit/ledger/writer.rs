@@ -207,10 +207,7 @@ async fn refusals(db: &mut Connection, batch: &[Pending]) -> Result<Vec<Option<L
     if taken.is_empty() {
         return Ok(refusals);
     }
-    let fresh = used_assertions::insert_all(db, &taken).await?;
-    if fresh.len() == taken.len() {
-        return Ok(refusals);
-    }
+    let Some(fresh) = used_assertions::insert_all(db, &taken).await? else { return Ok(refusals) };
     for (entry, refusal) in batch.iter().zip(&mut refusals) {
         if let (None, Some(assertion)) = (&refusal, &entry.assertion)
             && !fresh.contains(&(assertion.agent, assertion.jti.clone()))
