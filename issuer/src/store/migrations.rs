@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "API keys, revoked agents", include_str!("../../migrations/0005_api_keys.sql")),
     (6, "issuers of orgs", include_str!("../../migrations/0006_org_issuers.sql")),
     (7, "sealed keys", include_str!("../../migrations/0007_sealed_keys.sql")),
+    (8, "authority of key states", include_str!("../../migrations/0008_authority_of_key_states.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {
