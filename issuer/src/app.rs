@@ -146,11 +146,13 @@ impl App {
     /// Publishes the keys as they are now and the orgs' issuers as the store has them, where they changed.
     pub(crate) async fn republish(&self) -> Result<(), crate::Error> {
         let issuers = orgs::issuers(&mut *self.store.connection().await?).await?;
+        let mut made = Ok(());
         for (&org, &keys) in &issuers {
             let set = key_set_of(org, keys);
             if self.keyring.snapshot().signer(set).is_err() {
-                // An org's first key. What fails here is tried again in seconds; until then the org's issuer has no documents.
-                self.keyring.ensure_set(set).await?;
+                // An org's first key. What fails here is tried again in seconds; until then the org's issuer answers 503, and
+                // the other orgs' issuers are published all the same.
+                made = made.and(self.keyring.ensure_set(set).await);
             }
         }
         let keys = self.keyring.snapshot();
@@ -162,7 +164,8 @@ impl App {
                 self.keyring.refresh().await?;
             }
         }
-        self.publish(issuers)
+        self.publish(issuers)?;
+        Ok(made?)
     }
 
     /// Publishes the newest keys, and the issuers of these orgs.
@@ -317,6 +320,17 @@ impl RunningIssuer {
     pub async fn refresh(&self) -> Result<(), crate::Error> {
         self.app.keyring.refresh().await?;
         self.app.republish().await
+    }
+
+    /// Reads the documents back from the public URL at once, which otherwise happens every `publication.interval`.
+    pub async fn read_back(&self) -> anyhow::Result<()> {
+        jobs::read_back(&self.app).await
+    }
+
+    /// Does at once what rotation plans, which otherwise happens every minute.
+    pub async fn rotate(&self) -> Result<(), crate::Error> {
+        self.app.keyring.rotate().await?;
+        Ok(())
     }
 
     /// The address of `GET /metrics`, where there is one.

@@ -30,3 +30,8 @@ pub(crate) fn all(app: &Arc<App>) -> Vec<Job> {
     let where_configured = [publish::job(app.clone()), read_back::job(app.clone())];
     always.into_iter().chain(where_configured.into_iter().flatten()).collect()
 }
+
+/// One look at the public URL, at once.
+pub(crate) async fn read_back(app: &App) -> anyhow::Result<()> {
+    read_back::pass(app).await
+}

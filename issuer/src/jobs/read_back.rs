@@ -21,14 +21,17 @@ pub(super) fn job(app: Arc<App>) -> Option<Job> {
     let (interval, wake) = (app.publishing().interval, app.publishing().targets_changed.clone());
     let job = Job::new("read_back", interval, move || {
         let app = app.clone();
-        async move {
-            match &app.publishing().public_url {
-                Some(public_url) => read_back(&app, public_url).await,
-                None => Ok(()),
-            }
-        }
+        async move { pass(&app).await }
     });
     Some(job.woken_by(wake))
+}
+
+/// Looks once.
+pub(super) async fn pass(app: &App) -> anyhow::Result<()> {
+    match &app.publishing().public_url {
+        Some(public_url) => read_back(app, public_url).await,
+        None => Ok(()),
+    }
 }
 
 async fn read_back(app: &App, public_url: &PublicUrl) -> anyhow::Result<()> {
