@@ -132,6 +132,13 @@ impl World {
         self.log.entries()
     }
 
+    /// A copy of every session that was ever opened, the last opened last.
+    pub fn sessions(&self) -> Vec<Session> {
+        let mut sessions: Vec<Session> = lock(&self.sessions).values().cloned().collect();
+        sessions.sort_by_key(|session| session.issued_at);
+        sessions
+    }
+
     /// Makes every session expired from now on.
     pub fn expire_sessions(&self) {
         let now = self.now();

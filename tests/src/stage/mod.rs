@@ -202,11 +202,16 @@ impl Stage {
 
     /// Registers a role for an org.
     pub async fn register(&self, org: OrgId, role_arn: &str, form: &str) -> anyhow::Result<()> {
+        self.register_with(org, role_arn, &["--form", form]).await
+    }
+
+    /// Registers a role for an org; `more` is added to the issuer's command.
+    pub async fn register_with(&self, org: OrgId, role_arn: &str, more: &[&str]) -> anyhow::Result<()> {
         let account = role_arn.split(':').nth(4).unwrap_or_default();
         let org = org.to_string();
         let args =
             ["account", "register", "--org", &org, "--account-id", account, "--role-arn", role_arn, "--region", REGION];
-        self.issuer(&args).args(&["--form", form]).run().await?.success()?;
+        self.issuer(&args).args(more).run().await?.success()?;
         Ok(())
     }
 

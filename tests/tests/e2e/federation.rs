@@ -1,29 +1,13 @@
 //! Tokens and roles: who gets in, and who does not.
 
-use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use driftwise_contract::wire::{JWT_BEARER, OAuthErrorCode, paths};
-use driftwise_tests::sandbox::clients;
 use driftwise_tests::stage::{ACCOUNT_ID, Stage, TestAgent, system_now_s, verify_with_josekit};
 use serde_json::{Value, json};
 
-use crate::stage;
+use crate::{assume, stage};
 
 fn role(name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT_ID}:role/{name}")
-}
-
-/// `AssumeRoleWithWebIdentity`, as any AWS SDK does it: the session's ARN, or AWS's error code and message.
-async fn assume(stage: &Stage, role_arn: &str, token: &str) -> Result<String, (String, String)> {
-    let sts = aws_sdk_sts::Client::new(&clients::anonymous_config(&stage.sandbox));
-    let call =
-        sts.assume_role_with_web_identity().role_arn(role_arn).role_session_name("e2e").web_identity_token(token);
-    match call.send().await {
-        Ok(answer) => Ok(answer.assumed_role_user().unwrap().arn().to_owned()),
-        Err(error) => {
-            let error = error.into_service_error();
-            Err((error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned()))
-        }
-    }
 }
 
 /// Creates a role whose trust policy is the one that the issuer generates for `org`.

@@ -5,14 +5,20 @@ mod bad_input;
 mod demo;
 mod federation;
 mod interop;
+mod kms;
+mod narrowed;
 mod planted_drift;
+mod publication;
 mod refusals;
 mod replicas;
+mod revocation;
 mod unseen;
 
 use std::path::Path;
 use std::time::Duration;
 
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+use driftwise_tests::sandbox::clients;
 use driftwise_tests::stage::{Finished, Props, Stage};
 use serde_json::Value;
 
@@ -54,4 +60,18 @@ async fn published_at(url: &str) -> Option<Vec<String>> {
     let jwks: Value = reqwest::get(url).await.ok()?.json().await.ok()?;
     let kid = |key: &Value| key["kid"].as_str().map(str::to_owned);
     jwks["keys"].as_array()?.iter().map(kid).collect()
+}
+
+/// `AssumeRoleWithWebIdentity`, as any AWS SDK does it: the session's ARN, or AWS's error code and message.
+async fn assume(stage: &Stage, role_arn: &str, token: &str) -> Result<String, (String, String)> {
+    let sts = aws_sdk_sts::Client::new(&clients::anonymous_config(&stage.sandbox));
+    let call =
+        sts.assume_role_with_web_identity().role_arn(role_arn).role_session_name("e2e").web_identity_token(token);
+    match call.send().await {
+        Ok(answer) => Ok(answer.assumed_role_user().unwrap().arn().to_owned()),
+        Err(error) => {
+            let error = error.into_service_error();
+            Err((error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned()))
+        }
+    }
 }
