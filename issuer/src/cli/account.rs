@@ -48,9 +48,10 @@ pub(super) struct Register {
     /// The region of the account's Resource Explorer aggregator index
     #[arg(long)]
     region: Region,
-    /// The form of the role's trust policy, and so what tokens carry: session-tag, subject or custom-claim
-    #[arg(long, default_value_t)]
-    form: TrustForm,
+    /// The form of the role's trust policy, and so what tokens carry: session-tag, subject or custom-claim [default: as registered,
+    /// else session-tag]
+    #[arg(long)]
+    form: Option<TrustForm>,
     /// The issuer that tokens name: shared, or org (the org's own; see `org issuer set`) [default: as registered, else shared]
     #[arg(long)]
     issuer: Option<IssuerName>,
@@ -93,10 +94,11 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
     let store = context.store().await?;
     match command {
         Command::Register(Register { org, account_id, role_arn, region, form, issuer }) => {
-            let account = AwsAccount::new(account_id, role_arn, region, form)?;
             let mut tx = store.begin().await?;
             let org = require_org(&mut tx, org).await?;
-            let registered = accounts::find(&mut tx, org.scope(), account.account_id()).await?;
+            let registered = accounts::find(&mut tx, org.scope(), &account_id).await?;
+            let form = form.or(registered.as_ref().map(AwsAccount::trust_form)).unwrap_or_default();
+            let account = AwsAccount::new(account_id, role_arn, region, form)?;
             let account = account.with_issuer(choose_issuer(issuer, &org, registered.as_ref())?);
             let issuer = issuer_of(&context.config.settings(), org.id, &account)?.settings.issuer;
             let now_ms = context.clock.now_ms();

@@ -9,7 +9,6 @@ use driftwise_contract::wire::{OAuthError, OAuthErrorCode};
 use super::problem::BUSY_RETRY_AFTER_S;
 use crate::Error;
 use crate::audit::RefusalReason;
-use crate::keyring::KeyringError;
 
 /// A refusal of the token endpoint.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl From<Error> for TokenRefusal {
                 Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"))
             }
             // A key set that is being made or published: the next token may be there in a moment.
-            Error::Keyring(KeyringError::NoSigningKey { .. }) => {
+            Error::Keyring(fault) if fault.stops_signing() => {
                 tracing::error!(error = %error, "no key may sign");
                 Self::new(
                     OAuthErrorCode::TemporarilyUnavailable,

@@ -11,7 +11,6 @@ use driftwise_contract::wire;
 
 use crate::Error;
 use crate::federation::AssertionFault;
-use crate::keyring::KeyringError;
 
 const BUSY: &str = "temporarily_unavailable";
 /// When to come back to a busy issuer, in seconds: its queues empty within one.
@@ -205,7 +204,7 @@ impl From<Error> for Problem {
             Error::OrgIssuerInUse { .. } => {
                 told(StatusCode::CONFLICT, "org_issuer_in_use", "Accounts use the org's issuer")
             }
-            Error::Keyring(KeyringError::NoSigningKey { .. }) => {
+            Error::Keyring(fault) if fault.stops_signing() => {
                 tracing::error!(error = %error, "no key may sign");
                 Self::no_signing_key()
             }

@@ -221,6 +221,19 @@ pub enum SealFault {
 }
 
 impl KeyringError {
+    /// Whether this issuer has no key that it may sign with now: another one may, or this one a little later.
+    pub fn stops_signing(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSigningKey { .. }
+                | Self::NotReady(_)
+                | Self::KeyMissing { .. }
+                | Self::Sealed { .. }
+                | Self::MasterKeyMissing { .. }
+                | Self::MasterKeyCommand { .. }
+        )
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

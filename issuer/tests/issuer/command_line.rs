@@ -103,6 +103,20 @@ fn an_org_an_account_and_a_code_in_four_commands() {
 }
 
 #[test]
+fn an_account_that_is_registered_again_keeps_the_form_that_is_not_named() {
+    let program = Program::new();
+    let org = program.ok(&["org", "create", "--name", "Acme"]);
+    let register = |region: &str, more: &[&str]| {
+        let account = ["account", "register", "--org", org.trim(), "--account-id", "123456789012", "--role-arn", ROLE];
+        program.ok(&[&account[..], &["--region", region], more].concat());
+        program.json(&["account", "list", "--org", org.trim(), "--json"])[0]["trust_form"].clone()
+    };
+    assert_eq!(register("eu-central-1", &["--form", "subject"]), "subject");
+    assert_eq!(register("eu-west-1", &[]), "subject");
+    assert_eq!(register("eu-west-1", &["--form", "session-tag"]), "session-tag");
+}
+
+#[test]
 fn refusals_exit_with_1_a_cause_and_a_hint() {
     let program = Program::new();
     let org = program.ok(&["org", "create", "--name", "Acme"]);

@@ -155,7 +155,8 @@ impl Catalogue {
             let version = key_catalogue::bump(&mut tx).await?;
             let record = self.active(&key, set, version);
             if signing_keys::insert(&mut tx, &record).await? {
-                self.note(&mut tx, Event::KeyActivated, &record.kid, set).await?;
+                let event = |event| Event::KeyActivated(with_algorithm(event, record.algorithm));
+                self.note(&mut tx, event, &record.kid, set).await?;
                 return Ok(tx.commit().await?);
             }
             drop(tx);
@@ -247,7 +248,8 @@ impl Catalogue {
         let version = key_catalogue::bump(&mut tx).await?;
         let record = self.staged(&key, set, version);
         if still(&keys, now) && signing_keys::insert(&mut tx, &record).await? {
-            self.note(&mut tx, Event::KeyStaged, &record.kid, set).await?;
+            let event = |event| Event::KeyStaged(with_algorithm(event, record.algorithm));
+            self.note(&mut tx, event, &record.kid, set).await?;
             tx.commit().await?;
             return Ok(Some(record));
         }
@@ -393,6 +395,11 @@ impl Catalogue {
         record.signs_until_ms = Some(now_ms.saturating_add(millis(SIGNS_AHEAD)));
         record
     }
+}
+
+/// What is put on record of a key for the first time names its algorithm.
+fn with_algorithm(event: audit::KeyEvent, algorithm: KeyAlgorithm) -> audit::KeyEvent {
+    audit::KeyEvent { algorithm: Some(algorithm.as_str().to_owned()), ..event }
 }
 
 /// The keys of one set.

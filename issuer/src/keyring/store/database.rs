@@ -27,7 +27,11 @@ impl KeyStore for DatabaseKeys {
     fn read_all(&self) -> BoxFuture<'_, Result<Vec<SealedKey>, KeyringError>> {
         async {
             let rows = sealed_keys::list(&mut *self.store.connection().await?).await?;
-            Ok(rows.into_iter().map(|row| SealedKey::from_text(row.kid, &row.jwe, PLACE)).collect())
+            let open = |row: sealed_keys::SealedKeyRow| {
+                let place = format!("{PLACE}, key {}", row.kid);
+                SealedKey::from_text(row.kid, &row.jwe, &place)
+            };
+            Ok(rows.into_iter().map(open).collect())
         }
         .boxed()
     }
