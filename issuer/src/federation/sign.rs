@@ -60,10 +60,11 @@ impl SigningPool {
     pub async fn sign(&self, token: &PreparedToken, signer: &Arc<dyn Signer>) -> Result<SignedToken, Error> {
         let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
         let mut text = signing_input(token, &**signer)?;
-        let _turn = match signer.occupies_a_core() {
+        let _turn = if signer.occupies_a_core() {
             // The semaphore is never closed.
-            true => Some(self.turns.acquire().await.map_err(|_| Error::Busy)?),
-            false => None,
+            Some(self.turns.acquire().await.map_err(|_| Error::Busy)?)
+        } else {
+            None
         };
         let signature = signer.sign(text.as_bytes()).await?;
         text.push('.');
