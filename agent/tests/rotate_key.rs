@@ -5,6 +5,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use support::{StubIssuer, agent, stderr};
 
 const AGENT: &str = "/api/v2/agent";
@@ -52,6 +54,17 @@ fn a_new_key_takes_the_place_of_the_old_one_and_only_its_public_half_leaves() {
     let sent = sent(&issuer);
     assert_eq!((sent.len(), sent[0]["kty"].as_str()), (1, Some("EC")));
     assert!(sent[0].get("d").is_none());
+
+    // Both keys sign for the rotation and nothing else.
+    let (_, _, body) = issuer.asked().into_iter().find(|(_, path, _)| path == KEY).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let read = |part: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(part).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()
+    };
+    let parts: Vec<&str> = body["proof"].as_str().unwrap().split('.').collect();
+    assert_eq!(read(parts[0])["kid"], new);
+    assert_eq!(read(parts[1])["dw_new_kid"], new);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::claims::TrustForm;
-use crate::ids::{AccountId, AgentId, Audience, IssuerUrl, OrgId, Region, RoleArn};
+use crate::ids::{AccountId, AgentId, Audience, IssuerUrl, Kid, OrgId, Region, RoleArn};
 use crate::scope::SessionScope;
 
 /// Paths of the issuer, relative to the issuer URL.
@@ -31,7 +31,7 @@ pub mod paths {
     pub const ENROL: &str = "/api/v2/agents/enrol";
     /// The calling agent: its org and accounts. Authenticated by a client assertion as bearer token.
     pub const AGENT: &str = "/api/v2/agent";
-    /// The calling agent's key: puts another one in its place. Authenticated by an assertion of the present key.
+    /// The calling agent's key: puts another one in its place. Authenticated by an assertion of the present key that names it.
     pub const AGENT_KEY: &str = "/api/v2/agent/key";
     /// A federation token for the holder of an API key; `{org_id}` is the org's UUID.
     pub const FEDERATION_TOKEN: &str = "/api/v2/orgs/{org_id}/federation-token";
@@ -63,6 +63,10 @@ pub struct ClientAssertionClaims {
     pub exp: i64,
     /// Unique per assertion: an assertion is taken once.
     pub jti: String,
+    /// What this assertion is for, where it is for the rotation of the agent's key ([`paths::AGENT_KEY`]): the thumbprint of
+    /// the new key. An assertion with it is taken nowhere else, and there none without it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dw_new_kid: Option<Kid>,
 }
 
 /// `/federation-info`: what a customer needs to register the issuer with AWS.
@@ -109,8 +113,10 @@ pub struct EnrolRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKeyRequest {
-    /// The public key that takes the place of the one that signed the request's assertion.
+    /// The public key that takes the place of the one that signed the request's assertion, which names it.
     pub public_key: PublicJwk,
+    /// That the agent holds its private half: an assertion with the same `dw_new_kid`, signed by the new key.
+    pub proof: String,
 }
 
 /// Request of `POST /api/v2/orgs/{org_id}/federation-token`.

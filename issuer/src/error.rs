@@ -46,6 +46,9 @@ pub enum Error {
     /// The public key is none that agents may use.
     #[error("the public key is not acceptable: {0}")]
     PublicKeyInvalid(String),
+    /// The new key did not sign for its registration as it must.
+    #[error("the proof of the new key is not acceptable: {0}")]
+    KeyProofInvalid(String),
     /// The public key belongs to an agent already.
     #[error("this public key is registered already")]
     PublicKeyTaken,
@@ -167,6 +170,9 @@ impl Error {
             }
             Self::EnrolmentCodeInvalid => "Ask for a new code: `driftwise-issuer agent enrol --org ORG`.".into(),
             Self::PublicKeyInvalid(_) => "Use an RSA key of 2,048 to 4,096 bits or a P-256 key.".into(),
+            Self::KeyProofInvalid(_) => {
+                "The proof is an assertion with the same dw_new_kid, signed by the new key under its own kid.".into()
+            }
             Self::PublicKeyTaken => "Make a new key for each enrolment.".into(),
             Self::RoleNotRegistered(_) => "Register it: `driftwise-issuer account register --org ORG --account-id ID \
                                            --role-arn ARN --region REGION`."

@@ -124,6 +124,27 @@ impl AgentKey {
 
     /// A client assertion (RFC 7523, section 3), good for one call: the issuer takes each `jti` once.
     pub fn assertion(&self, agent: AgentId, issuer: &IssuerUrl, now: OffsetDateTime) -> Result<SecretString, KeyError> {
+        self.sign(agent, issuer, now, None)
+    }
+
+    /// An assertion for the rotation to `new` and nothing else. The present key signs one, and the new key another.
+    pub fn rotation_assertion(
+        &self,
+        agent: AgentId,
+        issuer: &IssuerUrl,
+        now: OffsetDateTime,
+        new: &Kid,
+    ) -> Result<SecretString, KeyError> {
+        self.sign(agent, issuer, now, Some(new.clone()))
+    }
+
+    fn sign(
+        &self,
+        agent: AgentId,
+        issuer: &IssuerUrl,
+        now: OffsetDateTime,
+        dw_new_kid: Option<Kid>,
+    ) -> Result<SecretString, KeyError> {
         install_provider();
         let iat = now.unix_timestamp();
         let claims = ClientAssertionClaims {
@@ -133,6 +154,7 @@ impl AgentKey {
             iat,
             exp: iat + ASSERTION_LIFETIME_S,
             jti: Uuid::new_v4().to_string(),
+            dw_new_kid,
         };
         let header = Header { kid: Some(self.kid.to_string()), ..Header::new(self.key_type.algorithm()) };
         Ok(SecretString::from(jsonwebtoken::encode(&header, &claims, &self.signing)?))

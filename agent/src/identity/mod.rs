@@ -12,7 +12,7 @@ use driftwise_contract::wire::AgentInfo;
 use driftwise_contract::{AgentId, IssuerUrl, Kid, OrgId};
 use serde::{Deserialize, Serialize};
 
-pub use key::{AgentKey, KeyType};
+pub use key::{AgentKey, KeyError, KeyType};
 pub use store::DataDir;
 
 /// What enrolment wrote: everything but the key.

@@ -27,7 +27,7 @@ pub async fn rotate(issuer: &IssuerClient, dir: &DataDir, key_type: KeyType) -> 
         dir.stage(&key)?;
         key
     };
-    let info = match issuer.rotate_key(&enrolled, key.public()).await {
+    let info = match issuer.rotate_key(&enrolled, &key).await {
         Ok(info) => info,
         Err(fault) => {
             // Refused outright: the issuer does not have the key, and never will. Anything else leaves it open.

@@ -11,9 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use driftwise_contract::codes::Code;
-use driftwise_contract::wire::{
-    AgentInfo, EnrolRequest, JWT_BEARER, PublicJwk, RotateKeyRequest, TokenResponse, paths,
-};
+use driftwise_contract::wire::{AgentInfo, EnrolRequest, JWT_BEARER, RotateKeyRequest, TokenResponse, paths};
 use driftwise_contract::{IssuerUrl, RoleArn, SessionScope};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,7 +20,7 @@ use serde::Deserialize;
 use crate::clock::SharedClock;
 use crate::config::IssuerConfig;
 use crate::fault::Fault;
-use crate::identity::Enrolled;
+use crate::identity::{AgentKey, Enrolled, KeyError};
 use answer::Answer;
 
 /// A federation token: a secret, and the id by which the issuer's log knows it.
@@ -137,11 +135,16 @@ impl IssuerClient {
         self.send("the agent's accounts", request).await?.agent()
     }
 
-    /// Registers another key in place of the one that `enrolled` holds.
-    pub async fn rotate_key(&self, enrolled: &Enrolled, public_key: &PublicJwk) -> Result<AgentInfo, Fault> {
-        let assertion = self.assertion(enrolled)?;
+    /// Registers another key in place of the one that `enrolled` holds. Both sign for it.
+    pub async fn rotate_key(&self, enrolled: &Enrolled, new: &AgentKey) -> Result<AgentInfo, Fault> {
+        let sign = |key: &AgentKey| {
+            key.rotation_assertion(enrolled.identity.agent_id, &self.issuer, self.clock.now(), new.kid())
+                .map_err(unsigned)
+        };
+        let (assertion, proof) = (sign(&enrolled.key)?, sign(new)?);
         let request = self.http.post(self.issuer.join(paths::AGENT_KEY)).bearer_auth(assertion.expose_secret());
-        let request = request.json(&RotateKeyRequest { public_key: public_key.clone() });
+        let request = request
+            .json(&RotateKeyRequest { public_key: new.public().clone(), proof: proof.expose_secret().to_owned() });
         self.send("the rotation of its key", request).await?.agent()
     }
 
@@ -167,10 +170,7 @@ impl IssuerClient {
     }
 
     fn assertion(&self, enrolled: &Enrolled) -> Result<SecretString, Fault> {
-        enrolled
-            .key
-            .assertion(enrolled.identity.agent_id, &self.issuer, self.clock.now())
-            .map_err(|error| Fault::new(Code::AgentIdentityUnreadable, "the agent's key can't sign").because(error))
+        enrolled.key.assertion(enrolled.identity.agent_id, &self.issuer, self.clock.now()).map_err(unsigned)
     }
 
     async fn send(&self, wanted: &'static str, request: RequestBuilder) -> Result<Answer, Fault> {
@@ -184,6 +184,10 @@ impl IssuerClient {
         Fault::new(Code::IssuerUnreachable, format!("the issuer {} was asked for {wanted}", self.issuer))
             .because(crate::fault::chain(&error.without_url()))
     }
+}
+
+fn unsigned(error: KeyError) -> Fault {
+    Fault::new(Code::AgentIdentityUnreadable, "the agent's key can't sign").because(error)
 }
 
 #[cfg(test)]

@@ -31,6 +31,16 @@ pub struct AuthenticatedAgent {
     kid: Kid,
     scope: OrgScope,
     org_name: DisplayName,
+    new_kid: Option<Kid>,
+}
+
+/// What an assertion may be for. One that was made for the one is never taken for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A token, or to know of itself.
+    Call,
+    /// The rotation of the agent's key: the assertion names the new one (`dw_new_kid`).
+    KeyRotation,
 }
 
 impl AuthenticatedAgent {
@@ -47,6 +57,11 @@ impl AuthenticatedAgent {
     /// The right to touch its org's rows.
     pub fn scope(&self) -> OrgScope {
         self.scope
+    }
+
+    /// The key that its assertion wants in the place of [`Self::kid`]; with [`Purpose::KeyRotation`] always there.
+    pub fn new_kid(&self) -> Option<&Kid> {
+        self.new_kid.as_ref()
     }
 
     /// The org's name.
@@ -106,6 +121,14 @@ pub enum AssertionFault {
         /// `exp` minus `iat`.
         lifetime_s: i64,
     },
+    /// Made for something else than what it came with.
+    #[error(
+        "the client assertion is for something else: dw_new_kid (the thumbprint of the new key) stands in an assertion for the rotation of a key, and in no other"
+    )]
+    Purpose,
+    /// For the rotation to another key than the one that came with it.
+    #[error("dw_new_kid of the client assertion is not the thumbprint of public_key")]
+    OtherKey,
     /// Taken before.
     #[error("this client assertion was used before: make a new one, with a new jti, for each request")]
     Replayed,
@@ -121,9 +144,12 @@ impl AssertionFault {
             Self::Malformed(_) => RefusalReason::AssertionMalformed,
             Self::UnknownKey => RefusalReason::KeyUnknown,
             Self::Signature => RefusalReason::SignatureInvalid,
-            Self::Audience { .. } | Self::Subject | Self::Lifetime { .. } | Self::OtherClient => {
-                RefusalReason::ClaimsInvalid
-            }
+            Self::Audience { .. }
+            | Self::Subject
+            | Self::Lifetime { .. }
+            | Self::OtherClient
+            | Self::Purpose
+            | Self::OtherKey => RefusalReason::ClaimsInvalid,
             Self::Expired { .. } | Self::NotYet { .. } => RefusalReason::ClockSkew,
             Self::Replayed => RefusalReason::Replayed,
         }
@@ -147,6 +173,8 @@ struct Claims {
     #[serde(default)]
     nbf: Option<i64>,
     jti: String,
+    #[serde(default)]
+    dw_new_kid: Option<Kid>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,6 +222,7 @@ pub struct UnverifiedAssertion<'a> {
     algorithm: KeyAlgorithm,
     kid: Kid,
     claims: Claims,
+    purpose: Purpose,
 }
 
 /// An assertion that is what it says: fits this issuer and this time, and is signed by the registered key. It may have been
@@ -204,6 +233,7 @@ pub struct VerifiedAssertion {
     kid: Kid,
     jti: String,
     keep_until_ms: i64,
+    new_kid: Option<Kid>,
 }
 
 impl VerifiedAssertion {
@@ -230,8 +260,9 @@ pub async fn authenticate(
     settings: &Settings,
     now_s: i64,
     text: &str,
+    purpose: Purpose,
 ) -> Result<AuthenticatedAgent, Error> {
-    let unverified = UnverifiedAssertion::parse(text, settings, now_s)?;
+    let unverified = UnverifiedAssertion::parse_for(purpose, text, settings, now_s)?;
     let agent = agents::find_by_key(db, unverified.claimed_agent(), unverified.kid()).await?;
     let key = agent.as_ref().map(|agent| agent.key.prepare()).transpose()?;
     let verified = unverified.verify(key.as_ref())?;
@@ -240,13 +271,44 @@ pub async fn authenticate(
     if !used_assertions::insert(db, used.agent, &used.jti, used.keep_until_ms).await? {
         return Err(AssertionFault::Replayed.into());
     }
-    Ok(AuthenticatedAgent { id: agent.id, kid: verified.kid, scope: agent.scope, org_name: agent.org_name })
+    Ok(AuthenticatedAgent {
+        id: agent.id,
+        kid: verified.kid,
+        scope: agent.scope,
+        org_name: agent.org_name,
+        new_kid: verified.new_kid,
+    })
+}
+
+/// Whether the holder of `new` wants to be that agent: `text` is an assertion for the rotation to `new`, signed by `new`. It need
+/// not be noted as used: it counts only beside an assertion of the present key, which is.
+pub fn prove_possession(
+    settings: &Settings,
+    now_s: i64,
+    text: &str,
+    agent: AgentId,
+    new: &PublicKey,
+) -> Result<(), Error> {
+    let unverified = UnverifiedAssertion::parse_for(Purpose::KeyRotation, text, settings, now_s)?;
+    if unverified.claimed_agent() != agent {
+        return Err(AssertionFault::OtherClient.into());
+    }
+    if unverified.kid() != new.kid() || unverified.claims.dw_new_kid.as_ref() != Some(new.kid()) {
+        return Err(AssertionFault::OtherKey.into());
+    }
+    unverified.verify(Some(&new.prepare()?))?;
+    Ok(())
 }
 
 impl<'a> UnverifiedAssertion<'a> {
     /// Reads an assertion and checks all that needs no key: it costs the least, and tells the caller nothing but what the
     /// caller wrote.
     pub fn parse(text: &'a str, settings: &Settings, now_s: i64) -> Result<Self, AssertionFault> {
+        Self::parse_for(Purpose::Call, text, settings, now_s)
+    }
+
+    /// The same, for an assertion that came with something else than a call.
+    pub fn parse_for(purpose: Purpose, text: &'a str, settings: &Settings, now_s: i64) -> Result<Self, AssertionFault> {
         let fault = AssertionFault::Malformed;
         if text.len() > LENGTH_MAX {
             return Err(fault("it is longer than 8,192 characters"));
@@ -281,7 +343,7 @@ impl<'a> UnverifiedAssertion<'a> {
             "its claims are not iss, sub (the agent id), aud, iat, exp (whole seconds) and jti, each once",
         ))?;
         check_claims(&claims, settings, now_s)?;
-        Ok(Self { message, signature, algorithm, kid, claims })
+        Ok(Self { message, signature, algorithm, kid, claims, purpose })
     }
 
     /// The agent that it says to be of.
@@ -311,8 +373,17 @@ impl<'a> UnverifiedAssertion<'a> {
         if !usable.verifies(self.message.as_bytes(), &self.signature) {
             return Err(AssertionFault::Signature);
         }
+        if self.claims.dw_new_kid.is_some() != (self.purpose == Purpose::KeyRotation) {
+            return Err(AssertionFault::Purpose);
+        }
         let keep_until_ms = (self.claims.exp + CLOCK_SKEW_S + 1).saturating_mul(1000);
-        Ok(VerifiedAssertion { agent: self.claims.iss, kid: self.kid, jti: self.claims.jti, keep_until_ms })
+        Ok(VerifiedAssertion {
+            agent: self.claims.iss,
+            kid: self.kid,
+            jti: self.claims.jti,
+            keep_until_ms,
+            new_kid: self.claims.dw_new_kid,
+        })
     }
 }
 

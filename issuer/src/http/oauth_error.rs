@@ -99,6 +99,7 @@ impl From<Error> for TokenRefusal {
             | Error::AccountHasOtherRole { .. }
             | Error::EnrolmentCodeInvalid
             | Error::PublicKeyInvalid(_)
+            | Error::KeyProofInvalid(_)
             | Error::PublicKeyTaken => Self::invalid_request(format!("{error}{hint}")),
         }
     }

@@ -158,6 +158,9 @@ impl From<Error> for Problem {
             Error::PublicKeyInvalid(_) => {
                 told(StatusCode::BAD_REQUEST, "public_key_invalid", "The public key is not acceptable")
             }
+            Error::KeyProofInvalid(_) => {
+                told(StatusCode::BAD_REQUEST, "key_proof_invalid", "The new key is not proven")
+            }
             Error::PublicKeyTaken => {
                 told(StatusCode::CONFLICT, "public_key_taken", "The public key is registered already")
             }

@@ -6,14 +6,90 @@ use driftwise_contract::claims::{FederationClaims, TrustForm};
 use driftwise_contract::wire::{AgentInfo, OAuthError, OAuthErrorCode, Problem, TokenResponse};
 use driftwise_issuer::store::{accounts, agents, enrolment_codes};
 use reqwest::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{TestAgent, TestIssuer, TestKey};
+use crate::harness::{NOW_S, TestAgent, TestIssuer, TestKey, with};
 
-async fn rotate(issuer: &TestIssuer, agent: &TestAgent, key: &serde_json::Value) -> Response {
+/// The claims of an assertion for the rotation to that key.
+fn rotation(issuer: &TestIssuer, agent: &TestAgent, new: &TestKey) -> Value {
+    with(&issuer.claims(agent), json!({"dw_new_kid": new.kid()}))
+}
+
+fn sign(key: &TestKey, claims: &Value) -> String {
+    key.sign(&key.header(), claims)
+}
+
+async fn send(issuer: &TestIssuer, assertion: &str, body: &Value) -> Response {
     let url = format!("{}/api/v2/agent/key", issuer.url);
-    let body = json!({"public_key": key});
-    issuer.http.post(url).bearer_auth(issuer.assertion(agent)).json(&body).send().await.unwrap()
+    issuer.http.post(url).bearer_auth(assertion).json(body).send().await.unwrap()
+}
+
+async fn rotate(issuer: &TestIssuer, agent: &TestAgent, new: &TestKey) -> Response {
+    let claims = rotation(issuer, agent, new);
+    let body = json!({"public_key": new.public_jwk(), "proof": sign(new, &claims)});
+    send(issuer, &sign(&agent.key, &claims), &body).await
+}
+
+#[tokio::test]
+async fn an_assertion_that_was_made_for_a_token_takes_no_key_away() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let role = issuer.account(&org, "123456789012", TrustForm::SessionTag).await.role_arn().to_string();
+    let agent = issuer.agent(&org, TestKey::p256()).await;
+    let (mine, thief) = (TestKey::p256(), TestKey::p256());
+    let proof = sign(&thief, &rotation(&issuer, &agent, &thief));
+    let body = json!({"public_key": thief.public_jwk(), "proof": proof});
+    for (name, claims) in [
+        ("an assertion for a token", issuer.claims(&agent)),
+        ("an assertion for another key", rotation(&issuer, &agent, &mine)),
+    ] {
+        let response = send(&issuer, &sign(&agent.key, &claims), &body).await;
+        assert_eq!(response.status(), 401, "{name}");
+        assert_eq!(response.json::<Problem>().await.unwrap().code, "assertion_invalid", "{name}");
+    }
+    let rotation = || sign(&agent.key, &rotation(&issuer, &agent, &mine));
+    assert_eq!(issuer.ask_token(&rotation(), &role).await.status(), 401, "an assertion for a key is for no token");
+    assert_eq!(issuer.ask_agent(&rotation()).await.status(), 401);
+    assert_eq!(issuer.ask_token(&issuer.assertion(&agent), &role).await.status(), 200, "the key is the agent's still");
+}
+
+#[tokio::test]
+async fn a_new_key_is_registered_only_by_who_holds_it() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let role = issuer.account(&org, "123456789012", TrustForm::SessionTag).await.role_arn().to_string();
+    let agent = issuer.agent(&org, TestKey::p256()).await;
+    let other = issuer.agent(&org, TestKey::p256()).await;
+    let (new, stranger) = (TestKey::p256(), TestKey::p256());
+    let good = rotation(&issuer, &agent, &new);
+    let changed = |change| with(&good, change);
+    let forged = stranger.sign(&new.header(), &good);
+    for (name, proof) in [
+        ("nothing", String::new()),
+        ("the present key's signature", sign(&agent.key, &good)),
+        ("a stranger's signature", sign(&stranger, &good)),
+        ("a stranger's signature in the new key's name", forged),
+        ("an assertion without a purpose", sign(&new, &changed(json!({"dw_new_kid": null})))),
+        ("a proof for another key", sign(&new, &changed(json!({"dw_new_kid": stranger.kid()})))),
+        ("a proof for another agent", sign(&new, &rotation(&issuer, &other, &new))),
+        ("a proof for another issuer", sign(&new, &changed(json!({"aud": "https://id.example.com"})))),
+        ("a proof that lives long", sign(&new, &changed(json!({"exp": NOW_S + 4_000})))),
+        ("an old proof", sign(&new, &changed(json!({"iat": NOW_S - 400, "exp": NOW_S - 200})))),
+    ] {
+        let body = json!({"public_key": new.public_jwk(), "proof": proof});
+        let response = send(&issuer, &sign(&agent.key, &rotation(&issuer, &agent, &new)), &body).await;
+        assert_eq!(response.status(), 400, "{name}");
+        assert_eq!(response.json::<Problem>().await.unwrap().code, "key_proof_invalid", "{name}");
+    }
+    let body = json!({"public_key": new.public_jwk()});
+    assert_eq!(send(&issuer, &sign(&agent.key, &rotation(&issuer, &agent, &new)), &body).await.status(), 400);
+    assert_eq!(issuer.ask_token(&issuer.assertion(&agent), &role).await.status(), 200);
+
+    // The proof of a rotation that was done is no assertion of the new key.
+    assert_eq!(rotate(&issuer, &agent, &new).await.status(), 200);
+    assert_eq!(issuer.ask_token(&sign(&new, &good), &role).await.status(), 401);
+    let again = json!({"public_key": new.public_jwk(), "proof": sign(&new, &good)});
+    assert_eq!(send(&issuer, &sign(&new, &good), &again).await.status(), 409);
 }
 
 #[tokio::test]
@@ -26,7 +102,7 @@ async fn a_rotated_key_counts_at_the_next_token_and_the_old_one_never_again() {
     assert_eq!(issuer.ask_token(&issuer.assertion(&old), &role).await.status(), 200);
 
     let new = TestAgent { id: old.id, key: TestKey::rsa() };
-    let response = rotate(&issuer, &old, &json!(new.key.public_jwk())).await;
+    let response = rotate(&issuer, &old, &new.key).await;
     assert_eq!((response.status().as_u16(), &response.headers()["cache-control"]), (200, &"no-store".parse().unwrap()));
     let info: AgentInfo = response.json().await.unwrap();
     assert_eq!((info.agent_id, info.org_id), (old.id, org.id));
@@ -36,7 +112,7 @@ async fn a_rotated_key_counts_at_the_next_token_and_the_old_one_never_again() {
     let error: OAuthError = refused.json().await.unwrap();
     assert_eq!(error.error, OAuthErrorCode::InvalidClient);
     assert_eq!(issuer.ask_token(&issuer.assertion(&new), &role).await.status(), 200);
-    assert_eq!(rotate(&issuer, &old, &json!(TestKey::p256().public_jwk())).await.status(), 401);
+    assert_eq!(rotate(&issuer, &old, &TestKey::p256()).await.status(), 401);
 }
 
 #[tokio::test]
@@ -44,7 +120,7 @@ async fn of_two_rotations_with_one_key_one_wins() {
     let issuer = TestIssuer::start().await;
     let org = issuer.org("Acme").await;
     let agent = issuer.agent(&org, TestKey::p256()).await;
-    let keys = [json!(TestKey::p256().public_jwk()), json!(TestKey::p256().public_jwk())];
+    let keys = [TestKey::p256(), TestKey::p256()];
     let (a, b) = tokio::join!(rotate(&issuer, &agent, &keys[0]), rotate(&issuer, &agent, &keys[1]));
     let mut statuses = [a.status().as_u16(), b.status().as_u16()];
     statuses.sort_unstable();
@@ -64,7 +140,9 @@ async fn a_key_that_is_taken_or_unfit_changes_nothing() {
         (private, 400, "public_key_invalid"),
         (json!(null), 400, "request_invalid"),
     ] {
-        let response = rotate(&issuer, &agent, &key).await;
+        let claims = rotation(&issuer, &agent, &other.key);
+        let body = json!({"public_key": key, "proof": sign(&other.key, &claims)});
+        let response = send(&issuer, &sign(&agent.key, &claims), &body).await;
         assert_eq!(response.status(), status);
         assert_eq!(response.json::<Problem>().await.unwrap().code, code);
     }
@@ -88,7 +166,7 @@ async fn a_revoked_agent_gets_no_token_and_no_new_key_and_stays_on_record() {
     assert_eq!(issuer.ask_token(&issuer.assertion(&agent), &role).await.status(), 401);
     assert_eq!(issuer.ask_token(&issuer.assertion(&agent), "arn:aws:iam::999999999999:role/x").await.status(), 401);
     assert_eq!(issuer.ask_agent(&issuer.assertion(&agent)).await.status(), 401);
-    assert_eq!(rotate(&issuer, &agent, &json!(TestKey::p256().public_jwk())).await.status(), 401);
+    assert_eq!(rotate(&issuer, &agent, &TestKey::p256()).await.status(), 401);
     let listed = agents::list(&mut issuer.store.connection().await.unwrap(), org.scope()).await.unwrap();
     assert_eq!((listed.len(), listed[0].kid.clone(), listed[0].revoked_at_ms), (1, None, Some(1)));
 }

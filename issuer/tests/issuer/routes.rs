@@ -1,6 +1,10 @@
 //! Every route with every wrong caller. The rows come from the route table itself: a new route without a rule for its wrong
 //! callers fails here.
 
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{JWT_BEARER, Problem};
 use driftwise_issuer::accounts::{ApiKeyScope, IssuerKeys};
@@ -11,9 +15,17 @@ use driftwise_issuer::http::{Caller, ROUTES};
 use driftwise_issuer::store::api_keys;
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{NOW_S, TestClock, TestIssuer, TestKey, with};
+use crate::harness::{NOW_S, TestAgent, TestClock, TestIssuer, TestKey, with};
+
+/// The key that agents of these tests change to.
+static NEXT: LazyLock<TestKey> = LazyLock::new(TestKey::p256);
+
+/// The claims by which an assertion is for that route.
+fn purpose(path: &str) -> Value {
+    if path == "/api/v2/agent/key" { json!({"dw_new_kid": NEXT.kid()}) } else { json!({}) }
+}
 
 /// Puts an assertion where the route takes it.
 pub(crate) fn present(request: RequestBuilder, path: &str, assertion: &str, role: &str) -> RequestBuilder {
@@ -26,7 +38,11 @@ pub(crate) fn present(request: RequestBuilder, path: &str, assertion: &str, role
         ]),
         "/api/v2/agent" => request.bearer_auth(assertion),
         "/api/v2/agent/key" => {
-            request.bearer_auth(assertion).json(&json!({"public_key": TestKey::p256().public_jwk()}))
+            // The new key signs the assertion's own claims, whatever they are.
+            let claims = assertion.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+            let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok()).unwrap_or(json!({}));
+            let body = json!({"public_key": NEXT.public_jwk(), "proof": NEXT.sign(&NEXT.header(), &claims)});
+            request.bearer_auth(assertion).json(&body)
         }
         other => panic!("{other} takes assertions: say here how"),
     }
@@ -68,21 +84,30 @@ async fn every_route_refuses_every_wrong_caller() {
             Caller::Agent => {
                 let bare = request().send().await.unwrap().status();
                 assert!(bare == 401 || bare == 400, "{path} without credentials: {bare}");
-                let replayed = issuer.assertion(&agent);
+                let good = || with(&issuer.claims(&agent), purpose(path));
+                let signed = |agent: &TestAgent, claims: &Value| agent.key.sign(&agent.key.header(), claims);
+                let replayed = signed(&agent, &good());
                 assert_eq!(present(request(), path, &replayed, &role).send().await.unwrap().status(), 200, "{path}");
                 let wrong = [
                     ("garbage", "garbage".to_owned()),
                     ("a replayed assertion", replayed),
-                    ("an agent of another issuer", issuer_claims_by(&issuer, &foreign_agent)),
-                    ("an assertion for another issuer", elsewhere.assertion(&agent)),
+                    (
+                        "an agent of another issuer",
+                        signed(&foreign_agent, &with(&issuer.claims(&foreign_agent), purpose(path))),
+                    ),
+                    (
+                        "an assertion for another issuer",
+                        signed(&agent, &with(&elsewhere.claims(&agent), purpose(path))),
+                    ),
                     (
                         "an expired assertion",
-                        agent.key.sign(
-                            &agent.key.header(),
-                            &with(&issuer.claims(&agent), json!({"iat": NOW_S - 400, "exp": NOW_S - 200})),
-                        ),
+                        signed(&agent, &with(&good(), json!({"iat": NOW_S - 400, "exp": NOW_S - 200}))),
                     ),
                     ("an enrolment code", code.clone()),
+                    ("an assertion for something else", {
+                        let other = if purpose(path) == json!({}) { json!(NEXT.kid()) } else { json!(null) };
+                        signed(&agent, &with(&good(), json!({"dw_new_kid": other})))
+                    }),
                 ];
                 for (name, assertion) in wrong {
                     let status = present(request(), path, &assertion, &role).send().await.unwrap().status();
@@ -163,10 +188,6 @@ async fn every_route_refuses_every_wrong_caller() {
         assert!(wrong_method.headers()["allow"].to_str().unwrap().contains(method.as_str()), "{path}");
         assert_eq!(wrong_method.json::<Problem>().await.unwrap().code, "method_not_allowed");
     }
-}
-
-fn issuer_claims_by(issuer: &TestIssuer, agent: &crate::harness::TestAgent) -> String {
-    agent.key.sign(&agent.key.header(), &issuer.claims(agent))
 }
 
 #[tokio::test]

@@ -13,12 +13,13 @@ use driftwise_contract::wire::{AgentInfo, EnrolRequest, RotateKeyRequest};
 
 use super::super::client_address::ClientAddress;
 use super::super::problem::Problem;
-use super::bearer::CallingAgent;
+use super::bearer::{CallingAgent, RotatingAgent};
 use crate::Error;
 use crate::accounts::{DisplayName, EnrolmentCode, PublicKey};
 use crate::app::App;
 use crate::audit::{self, Actor, Chain, Event, Record};
 use crate::federation::AssertionFault;
+use crate::federation::assertion::prove_possession;
 use crate::store::{Connection, OrgScope, accounts, agents, enrolment_codes, orgs};
 
 /// `POST /api/v2/agents/enrol`: a one-time code for a registered key.
@@ -69,15 +70,24 @@ pub(in crate::http) async fn show(
 }
 
 /// `POST /api/v2/agent/key`: another key in place of the one that signed the assertion. From the answer on, the old key is
-/// nobody's.
+/// nobody's. Both keys sign for it: an assertion that was made for anything else takes no key away, and nobody registers a key
+/// that is not theirs.
 pub(in crate::http) async fn rotate_key(
     State(app): State<Arc<App>>,
     address: ClientAddress,
-    CallingAgent(agent): CallingAgent,
+    RotatingAgent(agent): RotatingAgent,
     request: Result<Json<RotateKeyRequest>, JsonRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let Json(request) = request?;
     let key = PublicKey::new(request.public_key)?;
+    if agent.new_kid() != Some(key.kid()) {
+        return Err(Error::from(AssertionFault::OtherKey).into());
+    }
+    if agent.kid() == key.kid() {
+        return Err(Error::PublicKeyTaken.into());
+    }
+    prove_possession(app.settings(), app.clock().now_s(), &request.proof, agent.id(), &key)
+        .map_err(|error| Error::KeyProofInvalid(error.to_string()))?;
     let now_ms = app.clock().now_ms();
     let mut tx = app.store().begin().await.map_err(Error::from)?;
     if !agents::replace_key(&mut tx, agent.id(), agent.kid(), &key, now_ms).await? {

@@ -15,7 +15,7 @@ use crate::accounts::{ApiKey, ApiKeyId, ApiKeyScope, ApiKeyScopes};
 use crate::app::App;
 use crate::audit::{Actor, Chain, RefusalReason, TokenRefused};
 use crate::federation::AuthenticatedAgent;
-use crate::federation::assertion::authenticate;
+use crate::federation::assertion::{Purpose, authenticate};
 use crate::store::api_keys::{self, ApiKeyRecord, LAST_USE_PERIOD_MS};
 use crate::store::{OrgScope, authority};
 
@@ -26,17 +26,29 @@ impl FromRequestParts<Arc<App>> for CallingAgent {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let assertion = bearer_token(parts).ok_or_else(Problem::unauthenticated)?;
-        let mut db = app.store().connection().await.map_err(Error::from)?;
-        let now_s = app.clock().now_s();
-        match authenticate(&mut db, app.settings(), now_s, assertion).await {
-            Ok(agent) => Ok(Self(agent)),
-            Err(error) => {
-                tracing::info!(reason = %error, "refused a client assertion");
-                Err(error.into())
-            }
-        }
+        calling_agent(parts, app, Purpose::Call).await.map(Self)
     }
+}
+
+/// An agent that proved who it is by an assertion for the rotation of its key, and for nothing else.
+pub(in crate::http) struct RotatingAgent(pub(super) AuthenticatedAgent);
+
+impl FromRequestParts<Arc<App>> for RotatingAgent {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        calling_agent(parts, app, Purpose::KeyRotation).await.map(Self)
+    }
+}
+
+async fn calling_agent(parts: &Parts, app: &App, purpose: Purpose) -> Result<AuthenticatedAgent, Problem> {
+    let assertion = bearer_token(parts).ok_or_else(Problem::unauthenticated)?;
+    let mut db = app.store().connection().await.map_err(Error::from)?;
+    let now_s = app.clock().now_s();
+    authenticate(&mut db, app.settings(), now_s, assertion, purpose).await.map_err(|error| {
+        tracing::info!(reason = %error, "refused a client assertion");
+        error.into()
+    })
 }
 
 /// The holder of an API key that is neither revoked nor expired. What it may touch comes from [`CallingApiKey::require`]
