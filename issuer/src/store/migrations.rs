@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "issuers of orgs", include_str!("../../migrations/0006_org_issuers.sql")),
     (7, "sealed keys", include_str!("../../migrations/0007_sealed_keys.sql")),
     (8, "authority of key states", include_str!("../../migrations/0008_authority_of_key_states.sql")),
+    (9, "assertions by steady time", include_str!("../../migrations/0009_assertions_steady_time.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
 
 pub use scope::OrgScope;
 
@@ -144,9 +144,8 @@ impl Store {
             // What a statement would need to undo itself: in a file it would be written for each row of the audit log.
             .pragma("temp_store", "memory")
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
+        let pool = pool_options()
             .max_connections(8)
-            .acquire_timeout(BUSY_TIMEOUT)
             .connect_with(options)
             .await
             .map_err(|error| open_fault(error.to_string()))?;
@@ -163,7 +162,7 @@ impl Store {
             return Err(StoreError::Missing { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) });
         }
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
+        let pool = pool_options()
             .max_connections(1)
             .connect_with(options)
             .await
@@ -191,9 +190,8 @@ impl Store {
     pub async fn with_own_connection(&self) -> Result<Self, StoreError> {
         // In KiB where negative. Assertions of the last minutes lie everywhere in their index: it should stay in memory.
         let options = (*self.pool.connect_options()).clone().pragma("cache_size", "-16384");
-        let pool = SqlitePoolOptions::new()
+        let pool = pool_options()
             .max_connections(1)
-            .acquire_timeout(BUSY_TIMEOUT)
             // The file does not go away as a server would.
             .test_before_acquire(false)
             .connect_with(options)
@@ -248,6 +246,27 @@ impl DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.0
     }
+}
+
+/// What every pool holds to: a connection whose transaction did not end is closed, never lent again.
+///
+/// On a full disk and on an I/O error SQLite ends the transaction by itself (<https://sqlite.org/lang_transaction.html>, section
+/// 3); the driver's `ROLLBACK` then fails, and the driver takes the connection to be inside that transaction for ever after.
+fn pool_options() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().acquire_timeout(BUSY_TIMEOUT).after_release(|connection, _| {
+        Box::pin(async move {
+            if !connection.is_in_transaction() {
+                return Ok(true);
+            }
+            // The rollback of a dropped transaction is on its way to the connection's thread; the ping comes after it.
+            connection.ping().await?;
+            let ended = !connection.is_in_transaction();
+            if !ended {
+                tracing::warn!("closing a connection to the store whose transaction was not rolled back");
+            }
+            Ok(ended)
+        })
+    })
 }
 
 /// A column's text as its type.
@@ -307,6 +326,7 @@ mod tests {
 
     use super::*;
     use crate::accounts::DisplayName;
+    use crate::audit::UsedAssertion;
 
     async fn scratch() -> (tempfile::TempDir, PathBuf, Store) {
         let directory = tempfile::TempDir::new().unwrap();
@@ -408,7 +428,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn used_assertions_are_forgotten_once_they_expired() {
+    async fn a_connection_whose_transaction_sqlite_ended_by_itself_is_not_lent_again() {
+        let (_directory, _path, store) = scratch().await;
+        let own = store.with_own_connection().await.unwrap();
+        let mut tx = own.begin().await.unwrap();
+        org(&mut tx, "Acme").await;
+        // What SQLite does on a full disk, behind the driver's back.
+        execute(&mut tx, "ROLLBACK").await.unwrap();
+        assert!(tx.commit().await.is_err());
+        let mut tx = own.begin().await.unwrap();
+        org(&mut tx, "Other").await;
+        tx.commit().await.unwrap();
+        // A plain rollback costs no connection: what was set on it holds.
+        execute(&mut own.connection().await.unwrap(), "PRAGMA cache_size = 77").await.unwrap();
+        drop(own.begin().await.unwrap());
+        let mut db = own.connection().await.unwrap();
+        let (size,): (i64,) = sqlx::query_as("PRAGMA cache_size").fetch_one(&mut *db).await.unwrap();
+        assert_eq!((size, orgs::list(&mut db).await.unwrap().len()), (77, 1));
+    }
+
+    #[tokio::test]
+    async fn used_assertions_are_forgotten_once_they_expired_and_ten_minutes_of_steady_time_have_passed() {
         let (_directory, _path, store) = scratch().await;
         let mut db = store.connection().await.unwrap();
         let acme = org(&mut db, "Acme").await;
@@ -417,8 +457,15 @@ mod tests {
         assert!(used_assertions::insert(&mut db, agent, "a", 100).await.unwrap());
         assert!(used_assertions::insert(&mut db, agent, "b", 200).await.unwrap());
         assert!(!used_assertions::insert(&mut db, agent, "b", 300).await.unwrap());
+        // By the host's clock they are over, which may be set; not ten minutes have been counted.
+        key_catalogue::tick(&mut db, "keeper", 600_000).await.unwrap();
+        assert_eq!(used_assertions::sweep(&mut db, 7_200_000).await.unwrap(), 0);
+        key_catalogue::tick(&mut db, "keeper", 1).await.unwrap();
+        let later = UsedAssertion { agent, jti: "c".into(), keep_until_ms: 100 };
+        assert_eq!(used_assertions::insert_all(&mut db, &[&later]).await.unwrap(), None);
         assert_eq!(used_assertions::sweep(&mut db, 150).await.unwrap(), 1);
         assert!(!used_assertions::insert(&mut db, agent, "b", 300).await.unwrap(), "not yet expired");
+        assert!(!used_assertions::insert(&mut db, agent, "c", 300).await.unwrap(), "just taken");
         assert!(used_assertions::insert(&mut db, agent, "a", 300).await.unwrap());
     }
 }

@@ -1,6 +1,11 @@
 //! Assertions that were taken, so that each is taken once (RFC 7523, section 3, item 7).
+//!
+//! A row stays until its assertion has expired by the host's clock *and* [`KEEP`] of steady time
+//! (see [`crate::keyring::replicas`]) has passed since it was taken: a clock that was set forward for a while, here or on
+//! another host, would otherwise have it forgotten before its time.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use driftwise_contract::AgentId;
 use sqlx::AssertSqlSafe;
@@ -8,10 +13,17 @@ use sqlx::AssertSqlSafe;
 use super::{Connection, StoreError, bulk, parse};
 use crate::audit::UsedAssertion;
 
+/// How long a row stays at least, steady time. An assertion is accepted for 7 minutes at most: it lives for 5
+/// (`ASSERTION_LIFETIME_MAX_S`), and may be dated 1 minute ahead and taken 1 minute late (`CLOCK_SKEW_S`). The rest is for the
+/// steady time, which is noted as of its last tick: an issuer that has not refreshed for its lease, a minute at most, mints
+/// nothing.
+pub const KEEP: Duration = Duration::from_mins(10);
+
 /// Notes an assertion. False when it was taken before.
 pub async fn insert(db: &mut Connection, agent: AgentId, jti: &str, expires_at_ms: i64) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "INSERT INTO used_assertions (agent_id, jti, expires_at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO used_assertions (agent_id, jti, expires_at_ms, taken_steady_ms) \
+         VALUES ($1, $2, $3, (SELECT steady_ms FROM key_catalogue WHERE id = 1)) ON CONFLICT DO NOTHING",
     )
     .bind(agent.to_string())
     .bind(jti)
@@ -34,8 +46,9 @@ pub async fn insert_all(
     let (mut added, mut last) = (0_i64, 0_i64);
     for slice in bulk::slices(assertions) {
         let sql = format!(
-            "INSERT INTO used_assertions (agent_id, jti, expires_at_ms) \
-             SELECT taken.column1, taken.column2, taken.column3 FROM (VALUES {}) AS taken \
+            "INSERT INTO used_assertions (agent_id, jti, expires_at_ms, taken_steady_ms) \
+             SELECT taken.column1, taken.column2, taken.column3, (SELECT steady_ms FROM key_catalogue WHERE id = 1) \
+             FROM (VALUES {}) AS taken \
              JOIN agents ON agents.id = taken.column1 WHERE TRUE ON CONFLICT DO NOTHING",
             bulk::placeholders(slice.len(), 3)
         );
@@ -87,7 +100,9 @@ const SWEEP_MAX: i64 = 1_000;
 /// token more than this saves.
 pub async fn sweep(db: &mut Connection, now_ms: i64) -> Result<u64, StoreError> {
     let sql = "DELETE FROM used_assertions WHERE expires_at_ms < $1 \
-               AND rowid IN (SELECT rowid FROM used_assertions ORDER BY rowid LIMIT $2)";
-    let done = sqlx::query(sql).bind(now_ms).bind(SWEEP_MAX).execute(db).await?;
+               AND taken_steady_ms < (SELECT steady_ms FROM key_catalogue WHERE id = 1) - $2 \
+               AND rowid IN (SELECT rowid FROM used_assertions ORDER BY rowid LIMIT $3)";
+    let keep_ms = i64::try_from(KEEP.as_millis()).unwrap_or(i64::MAX);
+    let done = sqlx::query(sql).bind(now_ms).bind(keep_ms).bind(SWEEP_MAX).execute(db).await?;
     Ok(done.rows_affected())
 }

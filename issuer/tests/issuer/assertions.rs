@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{OAuthError, Problem};
+use driftwise_issuer::clock::Clock as _;
+use driftwise_issuer::store::used_assertions;
 use serde_json::{Value, json};
 
 use crate::harness::{NOW_S, TestIssuer, TestKey, with};
@@ -73,4 +75,29 @@ async fn a_clock_that_is_off_is_told_the_issuers_time() {
         let problem: Problem = issuer.ask_agent(&for_agent).await.json().await.unwrap();
         assert_eq!(problem.code, "clock_skew");
     }
+}
+
+#[tokio::test]
+async fn a_used_assertion_stays_used_when_a_clock_was_set_forward_for_a_while() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let account = issuer.account(&org, "123456789012", TrustForm::SessionTag).await;
+    let agent = issuer.agent(&org, TestKey::p256()).await;
+    let assertion = issuer.assertion(&agent);
+    let role = account.role_arn().as_str();
+    assert_eq!(issuer.ask_token(&assertion, role).await.status(), 200);
+    let sweep = async || {
+        issuer.running.refresh().await.unwrap();
+        let mut db = issuer.store.connection().await.unwrap();
+        used_assertions::sweep(&mut db, issuer.clock.now_ms()).await.unwrap()
+    };
+    issuer.clock.set(7_200);
+    assert_eq!(sweep().await, 0);
+    issuer.clock.set(-7_200);
+    sweep().await;
+    let replayed = issuer.ask_token(&assertion, role).await;
+    assert_eq!(replayed.status(), 401, "{}", replayed.text().await.unwrap());
+    // In time it is forgotten.
+    issuer.clock.advance(3_600);
+    assert_eq!(sweep().await, 1);
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -33,21 +34,37 @@ pub(crate) const NOW_S: i64 = 1_800_000_000;
 
 /// A clock that tests turn.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
+pub(crate) struct TestClock {
+    now_ms: AtomicI64,
+    /// How far it was set, of which no time passed.
+    set_ms: AtomicI64,
+}
 
 impl TestClock {
     pub(crate) fn at(seconds: i64) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(seconds * 1000)))
+        Arc::new(Self { now_ms: AtomicI64::new(seconds * 1000), set_ms: AtomicI64::new(0) })
     }
 
+    /// Time passes.
     pub(crate) fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.now_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// Somebody sets it, forward or back.
+    pub(crate) fn set(&self, seconds: i64) {
+        self.advance(seconds);
+        self.set_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.now_ms.load(Ordering::SeqCst)
+    }
+
+    fn uptime(&self) -> Duration {
+        let passed_ms = self.now_ms() - self.set_ms.load(Ordering::SeqCst);
+        Duration::from_millis(passed_ms.unsigned_abs())
     }
 }
 

@@ -8,6 +8,8 @@ mod audit;
 mod command_line;
 mod discovery;
 mod enrolment;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod fuzz;
 mod harness;
 mod key_material;

@@ -175,7 +175,7 @@ async fn a_decision_by_old_look_ups_does_not_commit_whoever_changed_them() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_to_every_caller_and_work_goes_on_when_there_is_room() {
+async fn a_store_that_may_not_grow_is_told_to_every_caller_and_work_goes_on_when_it_may() {
     let scratch = Scratch::new().await;
     let own = scratch.store.with_own_connection().await.unwrap();
     // The writer has one connection, so that this is the writer's limit.
