@@ -21,7 +21,7 @@ use crate::federation::{
 };
 use crate::http;
 use crate::http::client_address::TrustedProxies;
-use crate::http::rate_limit::ClientLimiter;
+use crate::http::rate_limit::{CallerLimits, Limiter};
 use crate::http::server::Server;
 use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::jobs::{self, Runner};
@@ -54,7 +54,8 @@ pub(crate) struct App {
     swap: Mutex<()>,
     base_path: String,
     limits: Limits,
-    client_limiter: Option<ClientLimiter>,
+    client_limiter: Option<Limiter>,
+    caller_limits: CallerLimits,
     certificate: Option<Arc<Certificate>>,
     metrics: Arc<Metrics>,
 }
@@ -83,8 +84,13 @@ impl App {
     }
 
     /// The buckets of the rate limit, where there is one.
-    pub(crate) fn client_limiter(&self) -> Option<&ClientLimiter> {
+    pub(crate) fn client_limiter(&self) -> Option<&Limiter> {
         self.client_limiter.as_ref()
+    }
+
+    /// What callers may that proved who they are.
+    pub(crate) fn caller_limits(&self) -> &CallerLimits {
+        &self.caller_limits
     }
 
     /// Reads the TLS certificate again, where the issuer serves with one. What can't be used changes nothing, and is told in
@@ -266,7 +272,8 @@ impl Issuer {
             publishing,
             swap: Mutex::new(()),
             base_path,
-            client_limiter: ClientLimiter::new(config.limits.rate, clock.clone()),
+            client_limiter: Limiter::new(config.limits.rate, clock.clone()),
+            caller_limits: CallerLimits::new(&config.limits, &clock),
             limits: config.limits,
             certificate,
             metrics: metrics.clone(),
@@ -449,9 +456,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::keyring::KeyAlgorithm;
 
-    #[tokio::test]
-    async fn an_issuer_whose_ledger_has_ended_is_not_ready() {
-        let directory = tempfile::TempDir::new().unwrap();
+    async fn started(directory: &tempfile::TempDir) -> (String, RunningIssuer) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut config = Config::new(url.parse().unwrap());
@@ -459,7 +464,53 @@ mod tests {
         config.keys.directory = directory.path().join("keys");
         config.keys.algorithm = KeyAlgorithm::Es256;
         config.publication.read_back = false;
-        let running = Issuer::start(config, Arc::new(SystemClock), listener).await.unwrap();
+        (url, Issuer::start(config, Arc::new(SystemClock), listener).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_token_outlasts_a_burst_of_changes() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let (_, running) = started(&directory).await;
+        let app = &running.app;
+        let id = driftwise_contract::OrgId::from_uuid(app.clock.new_uuid());
+        let role: driftwise_contract::RoleArn = "arn:aws:iam::123456789012:role/scan".parse().unwrap();
+        let mut db = app.store.connection().await.unwrap();
+        orgs::insert(&mut db, id, &"Acme".parse().unwrap(), 1).await.unwrap();
+        let scope = orgs::find(&mut db, id).await.unwrap().unwrap().scope();
+        let account = crate::accounts::AwsAccount::new(
+            "123456789012".parse().unwrap(),
+            role.clone(),
+            "eu-central-1".parse().unwrap(),
+            driftwise_contract::claims::TrustForm::Subject,
+        )
+        .unwrap();
+        crate::store::accounts::upsert(&mut db, scope, &account, 1).await.unwrap();
+        drop(db);
+        let changes = std::sync::atomic::AtomicI64::new(8);
+        let decide = async || -> Result<crate::federation::Minting, crate::Error> {
+            let mut db = app.store.connection().await?;
+            let version = crate::store::authority::version(&mut db).await?;
+            // As if something had changed right after the caller was looked up.
+            let is_old = changes.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) > 0;
+            Ok(crate::federation::Minting {
+                actor: crate::audit::Actor::ApiKey { id: "test".into() },
+                scope,
+                authority: version - i64::from(is_old),
+                assertion: None,
+                address: None,
+                role: role.clone(),
+                session: driftwise_contract::SessionScope::default(),
+            })
+        };
+        let minted: Result<_, crate::Error> = app.minter().mint_for(decide).await;
+        assert!(minted.is_ok(), "{:?}", minted.err());
+        running.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_issuer_whose_ledger_has_ended_is_not_ready() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let (url, running) = started(&directory).await;
         let ready = async || reqwest::get(format!("{url}/readyz")).await.unwrap().status().as_u16();
         assert_eq!(ready().await, 200);
         running.ledger.shutdown().await;

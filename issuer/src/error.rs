@@ -82,6 +82,12 @@ pub enum Error {
     /// The API key may not do this.
     #[error("the API key does not have the scope {0}")]
     ApiKeyScopeMissing(ApiKeyScope),
+    /// The caller, or its org, asks more often than it may.
+    #[error("this caller, or its org, asks too often")]
+    TooOften {
+        /// How long until it may ask again.
+        wait: std::time::Duration,
+    },
     /// More is waiting than the issuer works off in time.
     #[error("the issuer has too much to do")]
     Busy,
@@ -194,6 +200,7 @@ impl Error {
                     "Make a key that has it: `driftwise-issuer apikey create --org ORG --name NAME --scope {scope}`."
                 )
             }
+            Self::TooOften { .. } => "Ask again after as many seconds as the Retry-After header says.".into(),
             Self::Busy => "Try again in a second.".into(),
             Self::Keyring(error) => return error.hint(),
             Self::Store(StoreError::Missing { .. }) => {

@@ -1,5 +1,5 @@
 //! The issuer as it is installed: the release binary in a process of its own, with its store on this machine's disk and its
-//! default settings, but for the rate limit, which would stop the one client that everything comes from.
+//! default settings, but for the rate limits, which would stop the one client that everything comes from.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -39,7 +39,7 @@ impl Issuer {
             format!(
                 "[server]\nlisten = \"{address}\"\nissuer_url = \"{url}\"\n[store]\npath = \"{home}/issuer.db\"\n\
                  [keys]\ndirectory = \"{home}/keys\"\nalgorithm = \"{algorithm}\"\n\
-                 [limits]\nrequests_per_second = 0\nconnections_per_client = 1024\n"
+                 [limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\norg_requests_per_second = 0\nconnections_per_client = 1024\n"
             ),
         )
         .expect("the configuration is written");

@@ -31,16 +31,24 @@ pub struct Limits {
     pub connections_per_client: usize,
     /// `streams_per_connection`: requests at once on one HTTP/2 connection. Default 64.
     pub streams_per_connection: u32,
-    /// `requests_per_second` and `burst`: the rate limit.
+    /// `requests_per_second` and `burst`: the rate limit. Default 20 and 100.
     pub rate: RateLimit,
+    /// `caller_requests_per_second` and `caller_burst`: the same for one agent or API key that proved who it is, from wherever it
+    /// asks. Default 10 and 100.
+    pub caller: RateLimit,
+    /// `org_requests_per_second` and `org_burst`: the same for all agents and API keys of one org. Default 100 and 1,000.
+    pub org: RateLimit,
+    /// `key_rotations_per_hour`: how often one agent may replace its key, twice at once; all agents of one org ten times as
+    /// often, 20 at once. 0 is no limit. Default 6.
+    pub key_rotations_per_hour: u32,
 }
 
-/// How often one client may ask for what is not public.
+/// How often one may ask for what is not public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// `requests_per_second`: in the long run; 0 is no limit. Default 20.
+    /// In the long run; 0 is no limit.
     pub requests_per_second: u32,
-    /// `burst`: at once, after a pause. Default 100.
+    /// At once, after a pause.
     pub burst: u32,
 }
 
@@ -58,6 +66,9 @@ impl Default for Limits {
             connections_per_client: 128,
             streams_per_connection: 64,
             rate: RateLimit { requests_per_second: 20, burst: 100 },
+            caller: RateLimit { requests_per_second: 10, burst: 100 },
+            org: RateLimit { requests_per_second: 100, burst: 1000 },
+            key_rotations_per_hour: 6,
         }
     }
 }
@@ -77,6 +88,11 @@ pub(super) struct Raw {
     streams_per_connection: Option<Plain>,
     requests_per_second: Option<Plain>,
     burst: Option<Plain>,
+    caller_requests_per_second: Option<Plain>,
+    caller_burst: Option<Plain>,
+    org_requests_per_second: Option<Plain>,
+    org_burst: Option<Plain>,
+    key_rotations_per_hour: Option<Plain>,
 }
 
 impl Raw {
@@ -101,13 +117,22 @@ impl Raw {
         faults.parse("limits.connections_per_client", per_client, &mut limits.connections_per_client);
         let streams = Plain::text(self.streams_per_connection);
         faults.parse("limits.streams_per_connection", streams, &mut limits.streams_per_connection);
-        let rate = &mut limits.rate;
-        faults.parse(
-            "limits.requests_per_second",
-            Plain::text(self.requests_per_second),
-            &mut rate.requests_per_second,
-        );
-        faults.parse("limits.burst", Plain::text(self.burst), &mut rate.burst);
+        let numbers = [
+            ("limits.requests_per_second", self.requests_per_second, &mut limits.rate.requests_per_second),
+            ("limits.burst", self.burst, &mut limits.rate.burst),
+            (
+                "limits.caller_requests_per_second",
+                self.caller_requests_per_second,
+                &mut limits.caller.requests_per_second,
+            ),
+            ("limits.caller_burst", self.caller_burst, &mut limits.caller.burst),
+            ("limits.org_requests_per_second", self.org_requests_per_second, &mut limits.org.requests_per_second),
+            ("limits.org_burst", self.org_burst, &mut limits.org.burst),
+            ("limits.key_rotations_per_hour", self.key_rotations_per_hour, &mut limits.key_rotations_per_hour),
+        ];
+        for (key, number, slot) in numbers {
+            faults.parse(key, Plain::text(number), slot);
+        }
 
         // hyper's smallest read buffer, which holds the headers of HTTP/1.
         if limits.header_bytes < 8192 {
@@ -119,6 +144,8 @@ impl Raw {
             ("limits.connections_per_client", limits.connections_per_client),
             ("limits.streams_per_connection", limits.streams_per_connection as usize),
             ("limits.burst", limits.rate.burst as usize),
+            ("limits.caller_burst", limits.caller.burst as usize),
+            ("limits.org_burst", limits.org.burst as usize),
         ];
         for (key, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
             faults.add(key, "0 would let nobody in; give a positive number");

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::wire::{ASSERTION_LIFETIME_MAX_S, CLOCK_SKEW_S, PublicJwk};
-use driftwise_contract::{AgentId, Kid};
+use driftwise_contract::{AgentId, Kid, OrgId};
 use serde::Deserialize;
 
 use super::Settings;
@@ -254,19 +254,22 @@ impl VerifiedAssertion {
 }
 
 /// Accepts an assertion once, or says why not. For calls that need no token's speed: looks the key up and notes the use by
-/// itself.
+/// itself. `admit` says whether that agent may ask now.
 pub async fn authenticate(
     db: &mut Connection,
     settings: &Settings,
     now_s: i64,
     text: &str,
     purpose: Purpose,
+    admit: impl FnOnce(AgentId, OrgId) -> Result<(), Error>,
 ) -> Result<AuthenticatedAgent, Error> {
     let unverified = UnverifiedAssertion::parse_for(purpose, text, settings, now_s)?;
     let agent = agents::find_by_key(db, unverified.claimed_agent(), unverified.kid()).await?;
     let key = agent.as_ref().map(|agent| agent.key.prepare()).transpose()?;
     let verified = unverified.verify(key.as_ref())?;
     let agent = agent.ok_or(AssertionFault::UnknownKey)?;
+    // Before anything is written: what is refused here leaves nothing on the disk.
+    admit(agent.id, agent.scope.org())?;
     let used = verified.used();
     if !used_assertions::insert(db, used.agent, &used.jti, used.keep_until_ms).await? {
         return Err(AssertionFault::Replayed.into());

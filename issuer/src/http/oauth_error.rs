@@ -6,7 +6,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AU
 use axum::response::{IntoResponse, Response};
 use driftwise_contract::wire::{OAuthError, OAuthErrorCode};
 
-use super::problem::BUSY_RETRY_AFTER_S;
+use super::problem::{BUSY_RETRY_AFTER_S, retry_after_s};
 use crate::Error;
 use crate::audit::RefusalReason;
 
@@ -15,11 +15,13 @@ use crate::audit::RefusalReason;
 pub(super) struct TokenRefusal {
     code: OAuthErrorCode,
     description: String,
+    /// Where it is this caller that asks too often (RFC 6585, section 4).
+    retry_after_s: Option<u64>,
 }
 
 impl TokenRefusal {
     pub(super) fn new(code: OAuthErrorCode, description: impl Into<String>) -> Self {
-        Self { code, description: description.into() }
+        Self { code, description: description.into(), retry_after_s: None }
     }
 
     /// The error code that the caller is given.
@@ -61,6 +63,11 @@ impl From<Error> for TokenRefusal {
         match &error {
             Error::Assertion(_) => Self::new(OAuthErrorCode::InvalidClient, format!("{error}{hint}")),
             Error::RoleNotRegistered(_) => Self::new(OAuthErrorCode::InvalidTarget, format!("{error}{hint}")),
+            Error::TooOften { wait } => {
+                let mut refusal = Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"));
+                refusal.retry_after_s = Some(retry_after_s(*wait));
+                refusal
+            }
             Error::Busy => Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}")),
             Error::Ledger(fault) if fault.is_passing() => {
                 Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"))
@@ -110,6 +117,7 @@ impl IntoResponse for TokenRefusal {
         let status = match self.code {
             OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
             OAuthErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            OAuthErrorCode::TemporarilyUnavailable if self.retry_after_s.is_some() => StatusCode::TOO_MANY_REQUESTS,
             OAuthErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -121,7 +129,9 @@ impl IntoResponse for TokenRefusal {
         if is_client {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"driftwise\""));
         }
-        if is_busy {
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        } else if is_busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(BUSY_RETRY_AFTER_S));
         }
         response

@@ -70,10 +70,9 @@ impl Problem {
 
     /// RFC 6585, section 4. The wait is told in whole seconds, rounded up.
     pub(super) fn too_many_requests(wait: Duration) -> Self {
-        let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "This client asks too often")
             .detail("Ask again after as many seconds as the Retry-After header says.");
-        problem.retry_after_s = Some(wait_s.max(1));
+        problem.retry_after_s = Some(retry_after_s(wait));
         problem
     }
 
@@ -190,6 +189,7 @@ impl From<Error> for Problem {
                 problem.challenge = Some("Bearer realm=\"driftwise\", error=\"insufficient_scope\"");
                 problem
             }
+            Error::TooOften { wait } => Self::too_many_requests(*wait),
             Error::Busy => told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy"),
             // What the caller may not know of is not there.
             Error::OrgUnknown(_)
@@ -223,6 +223,11 @@ impl From<Error> for Problem {
             }
         }
     }
+}
+
+/// What a Retry-After header says of a wait: whole seconds, rounded up.
+pub(super) fn retry_after_s(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 pub(super) fn assertion_code(fault: &AssertionFault) -> &'static str {

@@ -1,11 +1,11 @@
-//! How often one client may ask. Each client has a bucket (GCRA, by governor): so many requests at once, so many per second
+//! How often one client may ask, and one caller that proved who it is. Each client has a bucket (GCRA, by governor): so many requests at once, so many per second
 //! after. What is public and made in advance is not limited: AWS must always get the keys.
 //!
 //! Memory is bounded whoever asks: clients share a fixed table of buckets by a keyed hash that nobody outside knows. Each has
 //! two buckets by independent hashes and is refused only where both are empty, so that a client is hardly ever hurt by another one
 //! that floods.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,18 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use super::client_address::{ClientAddress, ClientNetwork};
+use driftwise_contract::{AgentId, OrgId};
+
+use super::client_address::ClientAddress;
 use super::problem::Problem;
+use crate::Error;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::RateLimit;
+use crate::config::{Limits, RateLimit};
 
-/// Buckets per table, of about 100 bytes each.
+/// Buckets per table, of about 100 bytes each: of clients and callers, and of what is rare.
 const BUCKETS: usize = 16 * 1024;
+const FEW_BUCKETS: usize = 4 * 1024;
 
 /// The issuer's clock as governor reads it.
 #[derive(Debug, Clone)]
@@ -41,9 +45,9 @@ impl GovernorClock for Uptime {
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, Uptime, NoOpMiddleware<Duration>>;
 
-/// The buckets of every client.
+/// The buckets of everybody.
 #[derive(Debug)]
-pub(crate) struct ClientLimiter {
+pub(crate) struct Limiter {
     tables: [Table; 2],
     clock: Uptime,
 }
@@ -55,37 +59,93 @@ struct Table {
 }
 
 impl Table {
-    fn new(quota: Quota, clock: &Uptime) -> Self {
-        let buckets = (0..BUCKETS).map(|_| RateLimiter::direct_with_clock(quota, clock.clone())).collect();
+    fn new(quota: Quota, clock: &Uptime, buckets: usize) -> Self {
+        let buckets = (0..buckets).map(|_| RateLimiter::direct_with_clock(quota, clock.clone())).collect();
         Self { hasher: RandomState::new(), buckets }
     }
 
     /// Nothing, or how long to wait.
-    fn check(&self, client: ClientNetwork, clock: &Uptime) -> Result<(), Duration> {
-        // Below BUCKETS, which a usize holds.
-        let place = usize::try_from(self.hasher.hash_one(client) % BUCKETS as u64).unwrap_or_default();
+    fn check(&self, client: &impl Hash, clock: &Uptime) -> Result<(), Duration> {
+        // Below the number of buckets, which a usize holds.
+        let place = usize::try_from(self.hasher.hash_one(client) % self.buckets.len() as u64).unwrap_or_default();
         self.buckets[place].check().map_err(|not_until| not_until.wait_time_from(clock.now()))
     }
 }
 
-impl ClientLimiter {
+impl Limiter {
     /// Buckets by the settings; none where the limit is off.
     pub(crate) fn new(limit: RateLimit, clock: Arc<dyn Clock>) -> Option<Self> {
         let (rate, burst) = (NonZeroU32::new(limit.requests_per_second)?, NonZeroU32::new(limit.burst)?);
         let quota = Quota::per_second(rate).allow_burst(burst);
+        Some(Self::of(quota, clock, BUCKETS))
+    }
+
+    fn of(quota: Quota, clock: Arc<dyn Clock>, buckets: usize) -> Self {
         let clock = Uptime(clock);
-        Some(Self { tables: [Table::new(quota, &clock), Table::new(quota, &clock)], clock })
+        Self { tables: [Table::new(quota, &clock, buckets), Table::new(quota, &clock, buckets)], clock }
     }
 
     /// Counts a request; where it is one too many, how long the client must wait.
-    pub(crate) fn check(&self, client: ClientNetwork) -> Result<(), Duration> {
+    pub(crate) fn check(&self, client: impl Hash) -> Result<(), Duration> {
         // Both are asked, so that both count.
-        let answers = self.tables.each_ref().map(|table| table.check(client, &self.clock));
+        let answers = self.tables.each_ref().map(|table| table.check(&client, &self.clock));
         match answers {
             [Err(one), Err(other)] => Err(one.min(other)),
             _ => Ok(()),
         }
     }
+}
+
+/// What agents and API keys may, once they proved who they are: none of them, and no org, takes the issuer from the others or
+/// fills its disk. The key rotations of an org are few because each makes the issuer look everything up anew.
+#[derive(Debug)]
+pub(crate) struct CallerLimits {
+    callers: Option<Limiter>,
+    orgs: Option<Limiter>,
+    /// Of an agent, and of all agents of an org.
+    rotations: Option<[Limiter; 2]>,
+}
+
+impl CallerLimits {
+    /// Rotations of an agent, and of an org's agents, at once after a pause.
+    const ROTATION_BURSTS: [NonZeroU32; 2] = [NonZeroU32::new(2).unwrap(), NonZeroU32::new(20).unwrap()];
+
+    /// Buckets by the settings.
+    pub(crate) fn new(limits: &Limits, clock: &Arc<dyn Clock>) -> Self {
+        let per_hour = NonZeroU32::new(limits.key_rotations_per_hour);
+        let rotations = per_hour.map(|agent| {
+            let org = agent.saturating_mul(ORG_ROTATIONS);
+            let [agent_burst, org_burst] = Self::ROTATION_BURSTS;
+            [(agent, agent_burst), (org, org_burst)]
+                .map(|(rate, burst)| Limiter::of(Quota::per_hour(rate).allow_burst(burst), clock.clone(), FEW_BUCKETS))
+        });
+        Self {
+            callers: Limiter::new(limits.caller, clock.clone()),
+            orgs: Limiter::new(limits.org, clock.clone()),
+            rotations,
+        }
+    }
+
+    /// Counts a request of an agent or an API key.
+    pub(crate) fn admit(&self, caller: impl Hash, org: OrgId) -> Result<(), Error> {
+        // The caller first: one that is refused takes nothing from its org.
+        check(self.callers.as_ref(), caller)?;
+        check(self.orgs.as_ref(), org)
+    }
+
+    /// Counts the rotation of an agent's key.
+    pub(crate) fn admit_rotation(&self, agent: AgentId, org: OrgId) -> Result<(), Error> {
+        let [agents, orgs] = self.rotations.as_ref().map_or([None, None], |both| both.each_ref().map(Some));
+        check(agents, agent)?;
+        check(orgs, org)
+    }
+}
+
+/// How many times as many rotations as an agent all agents of an org have.
+const ORG_ROTATIONS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+fn check(limiter: Option<&Limiter>, caller: impl Hash) -> Result<(), Error> {
+    limiter.map_or(Ok(()), |limiter| limiter.check(caller)).map_err(|wait| Error::TooOften { wait })
 }
 
 /// Refuses a client that asks too often, before anything is read or looked up.
@@ -109,6 +169,7 @@ pub(super) async fn enforce(
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
+    use super::super::client_address::ClientNetwork;
     use super::*;
 
     #[derive(Debug)]
@@ -127,7 +188,7 @@ mod tests {
     #[test]
     fn a_client_has_a_burst_then_its_rate_and_is_told_how_long_to_wait() {
         let clock = Arc::new(Turned(AtomicI64::new(1_000_000)));
-        let limiter = ClientLimiter::new(RateLimit { requests_per_second: 2, burst: 3 }, clock.clone()).unwrap();
+        let limiter = Limiter::new(RateLimit { requests_per_second: 2, burst: 3 }, clock.clone()).unwrap();
         let client = network("192.0.2.1");
         for _ in 0..3 {
             assert_eq!(limiter.check(client), Ok(()));
@@ -142,7 +203,7 @@ mod tests {
     #[test]
     fn addresses_of_one_ipv6_network_share_a_bucket() {
         let clock = Arc::new(Turned(AtomicI64::new(0)));
-        let limiter = ClientLimiter::new(RateLimit { requests_per_second: 1, burst: 2 }, clock).unwrap();
+        let limiter = Limiter::new(RateLimit { requests_per_second: 1, burst: 2 }, clock).unwrap();
         let answers =
             ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map(|address| limiter.check(network(address)).is_ok());
         assert_eq!(answers, [true, true, false]);
@@ -152,6 +213,6 @@ mod tests {
     #[test]
     fn a_rate_of_zero_is_no_limit() {
         let clock = Arc::new(Turned(AtomicI64::new(0)));
-        assert!(ClientLimiter::new(RateLimit { requests_per_second: 0, burst: 2 }, clock).is_none());
+        assert!(Limiter::new(RateLimit { requests_per_second: 0, burst: 2 }, clock).is_none());
     }
 }

@@ -4,8 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::{FederationClaims, TrustForm};
 use driftwise_contract::wire::{AgentInfo, OAuthError, OAuthErrorCode, Problem, TokenResponse};
+use driftwise_issuer::accounts::ApiKeyScope;
 use driftwise_issuer::store::{accounts, agents, enrolment_codes};
 use reqwest::Response;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::harness::{NOW_S, TestAgent, TestIssuer, TestKey, with};
@@ -113,6 +115,89 @@ async fn a_rotated_key_counts_at_the_next_token_and_the_old_one_never_again() {
     assert_eq!(error.error, OAuthErrorCode::InvalidClient);
     assert_eq!(issuer.ask_token(&issuer.assertion(&new), &role).await.status(), 200);
     assert_eq!(rotate(&issuer, &old, &TestKey::p256()).await.status(), 401);
+}
+
+#[tokio::test]
+async fn an_agent_rotates_its_key_so_often_and_no_more_while_others_go_on() {
+    let issuer = TestIssuer::start().await;
+    let org = issuer.org("Acme").await;
+    let role = issuer.account(&org, "123456789012", TrustForm::SessionTag).await.role_arn().to_string();
+    let mut agent = issuer.agent(&org, TestKey::p256()).await;
+    let other = issuer.agent(&org, TestKey::p256()).await;
+    for _ in 0..2 {
+        let new = TestKey::p256();
+        assert_eq!(rotate(&issuer, &agent, &new).await.status(), 200);
+        agent.key = new;
+    }
+    let refused = rotate(&issuer, &agent, &TestKey::p256()).await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"600".parse().unwrap()));
+    assert_eq!(refused.json::<Problem>().await.unwrap().code, "too_many_requests");
+    assert_eq!(issuer.ask_token(&issuer.assertion(&agent), &role).await.status(), 200, "its key still counts");
+    assert_eq!(rotate(&issuer, &other, &TestKey::p256()).await.status(), 200);
+    issuer.clock.advance(600);
+    assert_eq!(rotate(&issuer, &agent, &TestKey::p256()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_agents_of_an_org_together_rotate_so_often_and_no_more() {
+    let issuer = TestIssuer::start().await;
+    let (org, other) = (issuer.org("Acme").await, issuer.org("Other").await);
+    for _ in 0..20 {
+        let agent = issuer.agent(&org, TestKey::p256()).await;
+        assert_eq!(rotate(&issuer, &agent, &TestKey::p256()).await.status(), 200);
+    }
+    let (late, theirs) = (issuer.agent(&org, TestKey::p256()).await, issuer.agent(&other, TestKey::p256()).await);
+    assert_eq!(rotate(&issuer, &late, &TestKey::p256()).await.status(), 429);
+    assert_eq!(rotate(&issuer, &theirs, &TestKey::p256()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_agent_or_api_key_that_asks_too_often_waits() {
+    let issuer = TestIssuer::start_changed("", |config| {
+        (config.limits.caller.requests_per_second, config.limits.caller.burst) = (1, 3);
+    })
+    .await;
+    let org = issuer.org("Acme").await;
+    let role = issuer.account(&org, "123456789012", TrustForm::SessionTag).await.role_arn().to_string();
+    let (agent, other) = (issuer.agent(&org, TestKey::p256()).await, issuer.agent(&org, TestKey::p256()).await);
+    for _ in 0..3 {
+        assert_eq!(issuer.ask_token(&issuer.assertion(&agent), &role).await.status(), 200);
+    }
+    let refused = issuer.ask_token(&issuer.assertion(&agent), &role).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(
+        (&refused.headers()["retry-after"], &refused.headers()["cache-control"]),
+        (&"1".parse().unwrap(), &"no-store".parse().unwrap())
+    );
+    assert_eq!(refused.json::<OAuthError>().await.unwrap().error, OAuthErrorCode::TemporarilyUnavailable);
+    assert_eq!(issuer.ask_agent(&issuer.assertion(&agent)).await.status(), 429, "whatever it asks");
+    assert_eq!(issuer.ask_token(&issuer.assertion(&other), &role).await.status(), 200, "another agent has its own");
+
+    let key = issuer.api_key(&org, &[ApiKeyScope::CreateFederationToken]).await.reveal().expose_secret().to_owned();
+    let ask =
+        || async { issuer.ask_by_key(&key, &org.id.to_string(), &json!({"role_arn": role})).await.status().as_u16() };
+    assert_eq!([ask().await, ask().await, ask().await, ask().await], [200, 200, 200, 429]);
+    issuer.clock.advance(1);
+    assert_eq!(issuer.ask_token(&issuer.assertion(&agent), &role).await.status(), 200);
+    assert_eq!(ask().await, 200);
+}
+
+#[tokio::test]
+async fn the_callers_of_an_org_together_take_nothing_from_another_org() {
+    let issuer = TestIssuer::start_changed("", |config| {
+        (config.limits.org.requests_per_second, config.limits.org.burst) = (1, 2);
+    })
+    .await;
+    let (org, other) = (issuer.org("Acme").await, issuer.org("Other").await);
+    let mut agents = Vec::new();
+    for org in [&org, &org, &org, &other] {
+        agents.push(issuer.agent(org, TestKey::p256()).await);
+    }
+    let mut statuses = Vec::new();
+    for agent in &agents {
+        statuses.push(issuer.ask_agent(&issuer.assertion(agent)).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 429, 200]);
 }
 
 #[tokio::test]

@@ -123,7 +123,10 @@ impl TestIssuer {
         let mut config = Config::new(url.parse().unwrap());
         config.store.path = directory.path().join("issuer.db");
         config.keys.directory = directory.path().join("keys");
-        config.limits.rate.requests_per_second = 0;
+        let limits = &mut config.limits;
+        for limit in [&mut limits.rate, &mut limits.caller, &mut limits.org] {
+            limit.requests_per_second = 0;
+        }
         change(&mut config);
         copy_keys(&config.keys.directory);
         let store = Store::open(&config.store.path).await.unwrap();

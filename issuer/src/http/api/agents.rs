@@ -88,6 +88,7 @@ pub(in crate::http) async fn rotate_key(
     }
     prove_possession(app.settings(), app.clock().now_s(), &request.proof, agent.id(), &key)
         .map_err(|error| Error::KeyProofInvalid(error.to_string()))?;
+    app.caller_limits().admit_rotation(agent.id(), agent.scope().org())?;
     let now_ms = app.clock().now_ms();
     let mut tx = app.store().begin().await.map_err(Error::from)?;
     if !agents::replace_key(&mut tx, agent.id(), agent.kid(), &key, now_ms).await? {

@@ -45,7 +45,8 @@ async fn calling_agent(parts: &Parts, app: &App, purpose: Purpose) -> Result<Aut
     let assertion = bearer_token(parts).ok_or_else(Problem::unauthenticated)?;
     let mut db = app.store().connection().await.map_err(Error::from)?;
     let now_s = app.clock().now_s();
-    authenticate(&mut db, app.settings(), now_s, assertion, purpose).await.map_err(|error| {
+    let admit = |agent, org| app.caller_limits().admit(agent, org);
+    authenticate(&mut db, app.settings(), now_s, assertion, purpose, admit).await.map_err(|error| {
         tracing::info!(reason = %error, "refused a client assertion");
         error.into()
     })
@@ -107,6 +108,7 @@ impl FromRequestParts<Arc<App>> for CallingApiKey {
         // The secret is looked at in every case: an unknown id takes as long as a wrong secret.
         let fits = key.fits(app.pepper(), record.as_ref().map(|record| &record.hash));
         let record = record.filter(|record| fits && record.is_live(now_ms)).ok_or_else(refused)?;
+        app.caller_limits().admit(record.id, record.scope.org())?;
         if is_use_to_be_noted(&record, now_ms) {
             api_keys::note_use(&mut db, record.id, now_ms).await.map_err(Error::from)?;
         }

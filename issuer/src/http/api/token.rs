@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -77,11 +78,12 @@ async fn mint(app: &App, address: IpAddr, headers: &HeaderMap, body: &[u8]) -> R
     };
     let request = TokenRequest::parse(headers, body).map_err(refused)?;
     let asked = request.check().map_err(refused)?;
-    app.minter().mint_for(async || decide(app, address, &asked).await.map_err(TokenRefusal::from)).await
+    let admitted = AtomicBool::new(false);
+    app.minter().mint_for(async || decide(app, address, &asked, &admitted).await.map_err(TokenRefusal::from)).await
 }
 
-/// Who asks, by the assertion; cheap checks first.
-async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>) -> Result<Minting, Error> {
+/// Who asks, by the assertion; cheap checks first. Counts the request once, however often it is decided anew.
+async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>, admitted: &AtomicBool) -> Result<Minting, Error> {
     let refused = |fault: AssertionFault, claimed_agent: Option<AgentId>| {
         tracing::info!(reason = ?fault.reason(), "refused a client assertion");
         let refused = TokenRefused { reason: fault.reason(), claimed_agent, role: None };
@@ -108,6 +110,9 @@ async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>) -> Result<Minting
         }
     };
     let agent = agent.ok_or_else(|| refused(AssertionFault::UnknownKey, Some(claimed)))?;
+    if !admitted.swap(true, Ordering::Relaxed) {
+        app.caller_limits().admit(verified.agent(), agent.value.scope.org())?;
+    }
     Ok(Minting {
         actor: Actor::Agent { id: verified.agent(), kid: Some(verified.kid().clone()) },
         scope: agent.value.scope,
