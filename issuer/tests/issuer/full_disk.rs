@@ -36,6 +36,7 @@ fn an_issuer_whose_files_could_not_grow_mints_again_when_they_can() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "who reads the tests' output is to know what did not run")]
 fn an_issuer_whose_disk_was_full_mints_again_when_there_is_room() {
     let directory = tempfile::TempDir::new().unwrap();
     // The mount is the child's alone, and goes away with it.
