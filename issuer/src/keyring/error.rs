@@ -175,12 +175,14 @@ pub enum KeyringError {
         set: KeySetId,
     },
     /// Running issuers do not publish a key yet.
-    #[error("{count} of the running issuers do not publish the key {kid} yet")]
+    #[error("{count} of the running issuers do not publish the key {kid} yet: {replicas}")]
     Unpublished {
         /// The key.
         kid: Kid,
         /// How many.
         count: usize,
+        /// Which, for people.
+        replicas: String,
     },
     /// The operating system gave no randomness.
     #[error("the operating system gave no random bytes")]
@@ -294,7 +296,10 @@ impl KeyringError {
                                   that no valid token was signed by: `driftwise-issuer keys revoke KID`."
                 .into(),
             Self::Changed { .. } => "Look again (`driftwise-issuer keys list`) and repeat what is still to be done.".into(),
-            Self::Unpublished { .. } => "They refresh every few seconds; try again.".into(),
+            Self::Unpublished { .. } => "They refresh every few seconds, and one that can't publish it is waited for until \
+                                         its lease is over; try again. In an emergency `driftwise-issuer keys revoke KID \
+                                         --force` waits for none."
+                .into(),
             Self::Store(_)
             | Self::Generation(_)
             | Self::Certificate { .. }

@@ -10,16 +10,18 @@
 //!   back, never runs faster than real time, does not follow when a clock is set, and stands still while no issuer runs.
 //!
 //! A replica counts as gone when it was idle for longer than its lease by steady time, which is then at least as long by its
-//! own monotonic clock: whoever is counted as gone has ceased to sign.
+//! own monotonic clock: whoever is counted as gone has ceased to sign. One that runs but can't publish the newest keys does not
+//! renew its lease; it notes the fault in its row, and is not waited for once its lease is over.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::NotReady;
 use super::rotation::millis;
-use crate::clock::Clock;
+use crate::clock::{Clock, rfc3339};
 use crate::store::key_catalogue::{self, CatalogueRow};
-use crate::store::{StoreError, Tx, replicas as rows, signing_keys};
+use crate::store::replicas::{self as rows, ReplicaRow};
+use crate::store::{StoreError, Tx, signing_keys};
 
 /// How many refreshes a replica may miss before it may sign no more.
 const REFRESHES_PER_LEASE: u32 = 6;
@@ -148,6 +150,16 @@ pub(super) async fn beat(tx: &mut Tx, keeper: &mut Keeper, id: &str, mono_ms: i6
         Tick::TakeOver => 0,
         Tick::Add(elapsed_ms) => elapsed_ms,
     };
+    for replica in &replicas {
+        let idle_ms = replica.idle_ms.saturating_add(elapsed_ms);
+        if let (Some(fault), true) = (&replica.fault, replica.is_waited_for() && idle_ms > replica.lease_ms) {
+            tracing::warn!(
+                replica.id,
+                fault,
+                "an issuer that can't publish the newest keys is not waited for any more"
+            );
+        }
+    }
     let gone = rows::tick(tx, row.beat, elapsed_ms).await?;
     if gone > 0 {
         tracing::warn!(replicas = gone, "issuers that did not refresh for longer than their lease count as gone");
@@ -155,6 +167,18 @@ pub(super) async fn beat(tx: &mut Tx, keeper: &mut Keeper, id: &str, mono_ms: i6
     let row = key_catalogue::tick(tx, id, elapsed_ms).await?;
     signing_keys::stamp(tx, row.steady_ms).await?;
     Ok(row)
+}
+
+/// Names replicas for people, with their faults.
+pub fn names(replicas: &[ReplicaRow]) -> String {
+    let name = |replica: &ReplicaRow| {
+        let seen = rfc3339(replica.seen_at_ms.div_euclid(1000));
+        match &replica.fault {
+            Some(fault) => format!("{} (last seen {seen}; can't publish the newest keys: {fault})", replica.id),
+            None => format!("{} (last seen {seen})", replica.id),
+        }
+    };
+    replicas.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Notes that what [`beat`] did is durable.

@@ -19,6 +19,12 @@ use super::{KeySet, KeySetId, KeySnapshot, KeyringError, NotReady, PublishedJwks
 use crate::clock::Clock;
 use crate::store::{authority, key_catalogue, replicas as replica_rows, signing_keys};
 
+/// How often a refresh begins anew when the keys changed while it built them.
+const ATTEMPTS: u32 = 5;
+
+/// How much of a fault the store is told, characters.
+const MAX_FAULT: usize = 400;
+
 /// Opened keys, by kid.
 pub type OpenKeys = BTreeMap<Kid, Arc<SigningKey>>;
 
@@ -202,21 +208,65 @@ impl Keyring {
     /// few seconds.
     pub async fn refresh(&self) -> Result<(), KeyringError> {
         let mut refresh = self.inner.refresh.lock().await;
-        match self.refresh_locked(&mut refresh).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                if !matches!(error, KeyringError::Store(_)) {
-                    let fault = error.to_string();
-                    self.inner.current.send_modify(|current| {
-                        *current = Arc::new(Current { fault: Some(fault), ..current.parts() });
-                    });
+        for _ in 0..ATTEMPTS {
+            match self.refresh_locked(&mut refresh).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    if !matches!(error, KeyringError::Store(_)) {
+                        self.fail(&error).await;
+                    }
+                    return Err(error);
                 }
-                Err(error)
             }
+        }
+        Err(NotReady::Stale.into())
+    }
+
+    /// Notes, here and for the others, why the newest keys can't be published.
+    async fn fail(&self, error: &KeyringError) {
+        let Inner { id, catalogue, .. } = &*self.inner;
+        let fault = error.to_string();
+        let current = self.inner.current.borrow().clone();
+        if current.fault.as_ref() != Some(&fault) {
+            tracing::error!(
+                replica.id = id,
+                fault,
+                "this issuer can't publish the newest keys: it signs until its lease is over, and is not waited for after that"
+            );
+        }
+        let told: String = fault.chars().take(MAX_FAULT).collect();
+        self.inner.current.send_modify(|current| {
+            *current = Arc::new(Current { fault: Some(fault), ..current.parts() });
+        });
+        let lease_ms = millis(replicas::lease(catalogue.settings().refresh));
+        let noted = async {
+            let mut db = catalogue.store().connection().await?;
+            replica_rows::fail(&mut db, id, current.version, catalogue.clock().now_ms(), lease_ms, &told).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(replica.id = id, error = %error, "can't tell the other issuers of the fault");
         }
     }
 
-    async fn refresh_locked(&self, refresh: &mut Refresh) -> Result<(), KeyringError> {
+    /// Takes away the keys that were removed, where what came instead can't be published: the removed ones may be stolen.
+    fn withdraw(&self, current: &Current, keys: &[KeyRecord]) {
+        let is_present = |kid: &Kid| keys.iter().any(|key| &key.kid == kid);
+        if current.kids.iter().all(is_present) {
+            return;
+        }
+        current.lease.revoke();
+        let snapshot = Arc::new(current.snapshot.only(is_present));
+        let kids = current.kids.iter().filter(|kid| is_present(kid)).cloned().collect();
+        self.inner.current.send_replace(Arc::new(Current { snapshot: snapshot.clone(), kids, ..current.parts() }));
+        if let Some(Err(fault)) = self.inner.publisher.get().map(|publish| publish()) {
+            tracing::error!(fault, "can't publish the keys without those that were removed");
+        }
+        self.inner.snapshots.send_replace(snapshot);
+    }
+
+    /// False where the keys changed meanwhile and nobody waited for this issuer: it must look again before it signs.
+    async fn refresh_locked(&self, refresh: &mut Refresh) -> Result<bool, KeyringError> {
         let Inner { id, catalogue, .. } = &*self.inner;
         let clock = &**catalogue.clock();
         let (mono_ms, wall_ms) = (replicas::mono_ms(clock), clock.now_ms());
@@ -225,7 +275,10 @@ impl Keyring {
         let current = self.inner.current.borrow().clone();
         let mut tx = catalogue.store().begin().await?;
         let row = replicas::beat(&mut tx, &mut refresh.keeper, id, mono_ms).await?;
-        replica_rows::refresh(&mut tx, id, current.version, wall_ms, row.beat, lease_ms).await?;
+        let is_newest = row.version == current.version && current.fault.is_none();
+        if is_newest {
+            replica_rows::refresh(&mut tx, id, current.version, wall_ms, row.beat, lease_ms).await?;
+        }
         let mut keys = signing_keys::present(&mut tx).await?;
         // In the transaction that holds the catalogue's row: no key changes between the two.
         let authority = authority::version(&mut tx).await?;
@@ -244,13 +297,14 @@ impl Keyring {
         let signs_until_ms =
             keys.iter().filter(|key| key.state == KeyState::Active).filter_map(|key| key.signs_until_ms).min();
         let renew = |lease: &Lease| lease.renew(mono_ms, wall_ms, signs_until_ms.unwrap_or(i64::MIN));
-        if row.version == current.version && current.fault.is_none() {
+        if is_newest {
             current.authority.fetch_max(authority, Ordering::AcqRel);
             renew(&current.lease);
-            return Ok(());
+            return Ok(true);
         }
         let lease = Arc::new(Lease::over(lease_length));
-        let snapshot = build(&self.inner.catalogue, &mut refresh.open, &keys, &lease).await?;
+        let built = build(&self.inner.catalogue, &mut refresh.open, &keys, &lease).await;
+        let snapshot = built.inspect_err(|_| self.withdraw(&current, &keys))?;
         let snapshot = Arc::new(snapshot.of_version(row.version));
         let authority = Arc::new(AtomicI64::new(authority));
         let kids: Vec<Kid> = keys.into_iter().map(|key| key.kid).collect();
@@ -264,13 +318,21 @@ impl Keyring {
         if let Some(publish) = self.inner.publisher.get() {
             publish().map_err(NotReady::Unpublishable)?;
         }
-        renew(&lease);
+        // The row says so only now: what can't be built or published renews no lease, so nobody waits for it for ever. Whoever
+        // counted as gone meanwhile may have been passed over by a newer version, and must not sign by this one.
+        let mut tx = catalogue.store().begin().await?;
+        let latest = key_catalogue::lock(&mut tx).await?;
         let version = row.version;
+        let rows = replica_rows::list(&mut tx).await?;
+        if latest.version != version && !rows.iter().any(|replica| &replica.id == id && replica.is_waited_for()) {
+            return Ok(false);
+        }
+        replica_rows::refresh(&mut tx, id, version, wall_ms, latest.beat, lease_ms).await?;
+        tx.commit().await?;
+        renew(&lease);
         self.inner.current.send_replace(Arc::new(Current { version, fault: None, ..next }));
         self.inner.snapshots.send_replace(snapshot);
-        // Told at once, because an activation may wait for it; the next refresh would tell it too.
-        let mut db = catalogue.store().connection().await?;
-        Ok(replica_rows::refresh(&mut db, id, version, wall_ms, row.beat, lease_ms).await?)
+        Ok(true)
     }
 
     /// What a running issuer publishes, for a command that looks and does not sign: no replica is counted, and no key of the

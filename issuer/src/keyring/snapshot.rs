@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use driftwise_contract::OrgId;
+use driftwise_contract::{Kid, OrgId};
 
 use super::{KeyringError, PublishedJwks, Signer};
 
@@ -62,6 +62,17 @@ impl KeySnapshot {
     #[must_use]
     pub fn of_version(self, version: i64) -> Self {
         Self { version, ..self }
+    }
+
+    /// The same without the keys that `keeps` says no to: neither published nor signing.
+    #[must_use]
+    pub(super) fn only(&self, keeps: impl Fn(&Kid) -> bool) -> Self {
+        let mut kept = self.clone();
+        for set in kept.sets.values_mut() {
+            set.published.keys.retain(|key| keeps(&key.kid));
+            set.signer.take_if(|signer| !keeps(signer.kid()));
+        }
+        kept
     }
 
     /// The version of the catalogue that it was read at; 0 where it was made otherwise.

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "sealed keys", include_str!("../../migrations/0007_sealed_keys.sql")),
     (8, "authority of key states", include_str!("../../migrations/0008_authority_of_key_states.sql")),
     (9, "assertions by steady time", include_str!("../../migrations/0009_assertions_steady_time.sql")),
+    (10, "faults of replicas", include_str!("../../migrations/0010_replica_faults.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -1,6 +1,6 @@
 //! Key states over a real store: rotation, replicas, leases, revocation, crashes between any two steps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -360,6 +360,137 @@ async fn a_replica_that_slept_for_an_hour_signs_with_no_removed_key() {
     let refused = old.signer(SET).unwrap().sign(b"x").await.unwrap_err();
     assert!(matches!(refused, KeyringError::NotReady(NotReady::Stale)), "the old snapshot stays dead: {refused}");
     asleep.readiness().unwrap();
+}
+
+/// A second key directory, with the keys of now.
+pub(crate) fn copy_of_keys(directory: &Path) -> PathBuf {
+    let copy = directory.join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for file in std::fs::read_dir(directory.join("keys")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+    }
+    copy
+}
+
+/// A replica over the same store whose key directory is a copy, which later keys are not in.
+async fn replica_with_a_copy(directory: &Path, clock: &Arc<TestClock>) -> Keyring {
+    let store = Store::open(&directory.join("issuer.db")).await.unwrap();
+    let keys = Keys { directory: copy_of_keys(directory), ..Keys::default() };
+    let vault = KeyVault::new(&keys, &"https://id.example.com".parse().unwrap(), &store);
+    let catalogue = Catalogue::new(store, vault, clock.clone(), KeyAlgorithm::Es256, RotationSettings::default());
+    Keyring::open(catalogue, LostKeys::Refuse).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_replica_that_can_not_open_a_new_key_holds_a_revocation_up_for_its_lease_and_no_longer() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let well = replica(directory.path(), &clock).await;
+    let sick = replica_with_a_copy(directory.path(), &clock).await;
+    let first = signing(&well);
+    let old = sick.snapshot();
+    let staged = well.catalogue().stage(SET).await.unwrap();
+    let begun_ms = clock.now_ms();
+    let refresh = || async {
+        clock.advance(5);
+        well.refresh().await.unwrap();
+        let error = sick.refresh().await.unwrap_err();
+        assert!(matches!(error, KeyringError::KeyMissing { .. }), "{error}");
+    };
+    refresh().await;
+    let error = well.catalogue().revoke(&first).await.unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, KeyringError::Unpublished { count: 1, .. }) && told.contains("can't publish"), "{told}");
+    old.signer(SET).unwrap().sign(b"x").await.expect("its lease runs, which is why it is waited for");
+    // As `keys revoke` waits, while both go on refreshing.
+    tokio::select! {
+        waited = well.catalogue().published_everywhere(&staged) => waited.unwrap(),
+        () = async {
+            while !well.catalogue().unpublished_by(&staged).await.unwrap().is_empty() {
+                refresh().await;
+            }
+            std::future::pending::<()>().await;
+        } => {}
+    }
+    let waited_s = (clock.now_ms() - begun_ms) / 1000;
+    assert!((30..=40).contains(&waited_s), "{waited_s}");
+    let refused = old.signer(SET).unwrap().sign(b"x").await.unwrap_err();
+    assert!(matches!(refused, KeyringError::NotReady(NotReady::Stale)), "{refused}");
+
+    let left = well.catalogue().revoke(&first).await.unwrap();
+    assert!(left.len() == 1 && left[0].fault.as_ref().unwrap().contains(staged.kid.as_str()), "{left:?}");
+    refresh().await;
+    assert_eq!((signing(&well), published(&well)), (staged.kid.clone(), vec![staged.kid.clone()]));
+    assert_eq!(published(&sick), [], "it publishes the revoked key no more");
+    assert!(sick.snapshot().signer(SET).is_err() && sick.readiness().is_err());
+    // It stays named for as long as it says so, and the next rotation does not wait for it at all.
+    for _ in 0..30 {
+        refresh().await;
+    }
+    let rows = well.catalogue().replicas().await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.fault.is_some() && !row.is_waited_for()).count(), 1, "{rows:?}");
+    let third = well.catalogue().stage(SET).await.unwrap();
+    well.refresh().await.unwrap();
+    well.catalogue().activate_now(SET, &third.kid).await.unwrap();
+
+    // Mended, it signs again.
+    for file in std::fs::read_dir(directory.path().join("keys")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), directory.path().join("copy").join(file.file_name())).unwrap();
+    }
+    sick.refresh().await.unwrap();
+    sick.readiness().unwrap();
+    assert_eq!(signing(&sick), third.kid);
+    assert!(well.catalogue().replicas().await.unwrap().iter().all(|row| row.fault.is_none() && row.is_waited_for()));
+}
+
+#[tokio::test]
+async fn a_forced_revocation_waits_for_no_replica_and_leaves_an_active_key() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let (well, late) = (replica(directory.path(), &clock).await, replica(directory.path(), &clock).await);
+    let sick = replica_with_a_copy(directory.path(), &clock).await;
+    let first = signing(&well);
+    let elsewhere = catalogue(directory.path(), clock.clone()).await;
+    let error = elsewhere.revoke_at_once(&first).await.unwrap_err();
+    assert!(matches!(error, KeyringError::Changed { .. }), "no successor: {error}");
+    assert_eq!(present(&well).await, [(first.clone(), KeyState::Active)]);
+
+    let staged = elsewhere.stage(SET).await.unwrap().kid;
+    let error = sick.catalogue().revoke_at_once(&first).await.unwrap_err();
+    assert!(matches!(error, KeyringError::KeyMissing { .. }), "nobody can tell that the successor is there: {error}");
+    well.refresh().await.unwrap();
+    sick.refresh().await.unwrap_err();
+    let left = elsewhere.revoke_at_once(&first).await.unwrap();
+    assert_eq!((left.len(), left.iter().filter(|row| row.fault.is_some()).count()), (2, 1), "{left:?}");
+    assert_eq!(present(&well).await, [(staged.clone(), KeyState::Active)]);
+    for replica in [&well, &late] {
+        replica.refresh().await.unwrap();
+        assert_eq!((signing(replica), published(replica)), (staged.clone(), vec![staged.clone()]));
+    }
+    sick.refresh().await.unwrap_err();
+    assert!(published(&sick).is_empty() && sick.snapshot().signer(SET).is_err());
+}
+
+#[tokio::test]
+async fn a_replica_that_fails_at_once_after_its_start_is_never_waited_for() {
+    let directory = TempDir::new().unwrap();
+    let clock = TestClock::at(NOW_S);
+    let well = replica(directory.path(), &clock).await;
+    let staged = well.catalogue().stage(SET).await.unwrap();
+    well.refresh().await.unwrap();
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    let mut db = store.connection().await.unwrap();
+    replicas::fail(&mut db, "new", 0, clock.now_ms(), 30_000, "a key is missing").await.unwrap();
+    assert_eq!(well.catalogue().unpublished_by(&staged).await.unwrap(), []);
+    well.catalogue().activate_now(SET, &staged.kid).await.unwrap();
+    // It ended: its row goes after another lease.
+    for _ in 0..8 {
+        clock.advance(5);
+        well.refresh().await.unwrap();
+    }
+    assert_eq!(replicas::list(&mut db).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use driftwise_issuer::store::Store;
 use serde_json::json;
 
 use crate::command_line::Program;
+use crate::key_states::copy_of_keys;
 
 /// A program whose store has adopted its key, as after a first `serve`.
 async fn started() -> Program {
@@ -83,6 +84,35 @@ async fn a_revocation_says_what_it_costs_asks_and_replaces_the_key_at_once() {
     let again = program.run(&["keys", "revoke", &first, "--yes"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("hint: `driftwise-issuer keys list`"));
+}
+
+#[tokio::test]
+async fn a_sick_issuer_is_named_and_a_forced_revocation_does_not_wait_for_it() {
+    let program = started().await;
+    let directory = program.directory.path();
+    let first = program.json(&["keys", "list", "--json"])[0]["kid"].as_str().unwrap().to_owned();
+    let mut config = Config::new("https://id.example.com".parse().unwrap());
+    config.keys.directory = copy_of_keys(directory);
+    let store = Store::open(&directory.join("issuer.db")).await.unwrap();
+    let sick = Keyring::open(config.catalogue(&store, Arc::new(SystemClock)), LostKeys::Refuse).await.unwrap();
+    assert!(program.run(&["keys", "rotate", "--json"]).status.success());
+    let told = program.json(&["keys", "revoke", &first, "--dry-run", "--json"]);
+    assert_eq!((&told["late_issuers"], &told["unable_issuers"]), (&json!(1), &json!(0)));
+    sick.refresh().await.unwrap_err();
+    let listed = program.run(&["keys", "list"]);
+    let talk = String::from_utf8_lossy(&listed.stderr).into_owned();
+    assert!(
+        listed.status.success() && talk.contains("can't publish the newest keys") && talk.contains("copy"),
+        "{talk}"
+    );
+
+    let done = program.run(&["keys", "revoke", &first, "--yes", "--force", "--json"]);
+    let talk = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success() && talk.contains("1 can't sign until their fault is mended"), "{talk}");
+    let done: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&done["late_issuers"], &done["unable_issuers"]), (&json!(0), &json!(1)));
+    let states = program.json(&["keys", "list", "--json"]);
+    assert_eq!((&states[0]["kid"], &states[0]["state"]), (&done["successor"], &json!("active")));
 }
 
 #[tokio::test]

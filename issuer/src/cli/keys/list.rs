@@ -4,8 +4,10 @@ use clap::Args;
 use driftwise_contract::Kid;
 use serde::Serialize;
 
+use super::super::output::say;
 use super::{Catalogue, Context, Error, KeySetId, SetArguments, span};
 use crate::clock::rfc3339;
+use crate::keyring::replicas::names;
 use crate::keyring::rotation::{self, KeyRecord, KeyState, Moment};
 
 #[derive(Debug, Args)]
@@ -42,9 +44,13 @@ pub(super) async fn run(arguments: &Arguments, catalogue: &Catalogue, mut contex
         .map(|key| KeyView::of(key, now, catalogue))
         .collect();
     if views.is_empty() {
-        super::super::output::say(
+        say(
             "there are no keys yet: the first start of `driftwise-issuer serve` makes one or adopts those that are there",
         );
+    }
+    for replica in catalogue.replicas().await.map_err(Error::from)?.iter().filter(|replica| replica.fault.is_some()) {
+        let waits = if replica.is_waited_for() { "; until its lease is over, new keys wait for it" } else { "" };
+        say(&format!("an issuer can't sign: {}{waits}", names(std::slice::from_ref(replica))));
     }
     context.output.rows(&["KEY", "SET", "ALG", "STATE", "SINCE", "NEXT"], &views, |key| {
         vec![

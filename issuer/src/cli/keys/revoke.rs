@@ -13,8 +13,10 @@ use super::super::output::say;
 use super::{Catalogue, Context, DryRun, Error, Store, span};
 use crate::audit::unexpired_mints;
 use crate::keyring::KeyringError;
-use crate::keyring::catalogue::{in_state, of_set};
+use crate::keyring::catalogue::{in_state, is_behind, of_set};
+use crate::keyring::replicas::names;
 use crate::keyring::rotation::{self, KeyState};
+use crate::store::replicas::ReplicaRow;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -23,6 +25,10 @@ pub(in crate::cli) struct Arguments {
     /// Do it without asking
     #[arg(long)]
     yes: bool,
+    /// Do not wait until every running issuer publishes the successor. Tokens that it signs are refused where the key set comes
+    /// from an issuer that does not
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -36,6 +42,11 @@ struct RevocationView {
     revoked: bool,
     /// The key that signs instead; none where the revoked key did not sign, or with a dry run that would make one.
     successor: Option<Kid>,
+    /// Running issuers that take the successor up at their next refresh: until then they sign nothing that leaves. With a dry
+    /// run, those that would be waited for.
+    late_issuers: usize,
+    /// Issuers that sign nothing until their fault is mended.
+    unable_issuers: usize,
     /// Valid tokens that stop verifying, by org.
     unexpired_tokens: BTreeMap<OrgId, u64>,
     /// New tokens are refused for so long by verifiers that keep to the max-age of the key set, seconds.
@@ -78,12 +89,20 @@ pub(super) async fn run(
         dry_run: arguments.dry_run.dry_run,
         revoked: false,
         successor: signs.then(|| staged.map(|key| key.kid.clone())).flatten(),
+        late_issuers: 0,
+        unable_issuers: 0,
         unexpired_tokens: mints.into_iter().map(|mints| (mints.org, mints.tokens)).collect(),
         refusals_s: refusals_ms.div_euclid(1000),
         refusals_at_worst_s: left_ms.div_euclid(1000),
     };
+    let mut behind = catalogue.replicas().await.map_err(Error::from)?;
+    behind.retain(|replica| signs && staged.is_none_or(|staged| is_behind(replica, staged)));
+    view.count(&behind);
     for line in view.costs() {
         say(&line);
+    }
+    if !behind.is_empty() {
+        say(&format!("issuers that do not publish its successor yet: {}", names(&behind)));
     }
     if !arguments.dry_run.dry_run {
         anyhow::ensure!(
@@ -92,11 +111,23 @@ pub(super) async fn run(
         );
         if signs {
             let successor = catalogue.stage(key.set).await.map_err(Error::from)?;
-            catalogue.published_everywhere(&successor).await.map_err(Error::from)?;
+            if !arguments.force {
+                catalogue.published_everywhere(&successor).await.map_err(Error::from)?;
+            }
             view.successor = Some(successor.kid);
         }
-        catalogue.revoke(kid).await.map_err(Error::from)?;
+        let left = if arguments.force { catalogue.revoke_at_once(kid).await } else { catalogue.revoke(kid).await };
+        let left = left.map_err(Error::from)?;
         view.revoked = true;
+        view.count(&left);
+        if !left.is_empty() {
+            say(&format!(
+                "{} running issuers publish the successor late, at their next refresh; {} can't sign until their fault is mended: {}",
+                view.late_issuers,
+                view.unable_issuers,
+                names(&left)
+            ));
+        }
     }
     let text = match (&view.successor, view.revoked) {
         (_, false) => format!("{kid} would be revoked"),
@@ -107,6 +138,12 @@ pub(super) async fn run(
 }
 
 impl RevocationView {
+    /// Counts the issuers that do not publish the successor.
+    fn count(&mut self, behind: &[ReplicaRow]) {
+        self.unable_issuers = behind.iter().filter(|replica| replica.fault.is_some()).count();
+        self.late_issuers = behind.len() - self.unable_issuers;
+    }
+
     /// What the revocation costs, for people.
     fn costs(&self) -> Vec<String> {
         let total: u64 = self.unexpired_tokens.values().sum();

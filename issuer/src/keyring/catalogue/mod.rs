@@ -14,20 +14,24 @@ use std::time::Duration;
 
 use driftwise_contract::{Kid, OrgId};
 
-use super::replicas::{Keeper, SIGNS_AHEAD, beat, committed, mono_ms};
+use super::replicas::{Keeper, SIGNS_AHEAD, beat, committed, mono_ms, names};
 use super::ring::OpenKeys;
 use super::rotation::{self, Action, KeyRecord, KeyState, Moment, RotationSettings, millis};
 use super::{KeyAlgorithm, KeySetId, KeyVault, KeyringError, SigningKey};
 use crate::accounts::IssuerKeys;
 use crate::audit::{self, Actor, Chain, Event, Record};
 use crate::clock::Clock;
-use crate::store::{Store, Tx, key_catalogue, orgs, replicas, signing_keys};
+use crate::store::replicas::ReplicaRow;
+use crate::store::{Connection, Store, Tx, key_catalogue, orgs, replicas, signing_keys};
 
 /// How often making a key begins anew when another process took the new one.
 const ATTEMPTS: u32 = 3;
 
-/// How long to wait for the running issuers to publish a key: a keeper's and a replica's patience, and some refreshes.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How many leases to wait for the running issuers to publish a key: a keeper's and a replica's patience, and some refreshes.
+const PATIENCE: i64 = 3;
+
+/// The least of it, milliseconds.
+const MIN_PATIENCE_MS: i64 = 90_000;
 
 /// How often to look whether they do.
 const POLL: Duration = Duration::from_millis(500);
@@ -106,23 +110,27 @@ impl Catalogue {
         Ok(Moment { steady_ms: row.steady_ms, wall_ms: self.clock.now_ms() })
     }
 
-    /// How many running issuers do not publish the key yet.
-    pub async fn unpublished_by(&self, key: &KeyRecord) -> Result<usize, KeyringError> {
-        let running = replicas::list(&mut *self.store.connection().await?).await?;
-        Ok(running.iter().filter(|replica| replica.version < key.published_version).count())
+    /// The running issuers, and those that told a fault lately.
+    pub async fn replicas(&self) -> Result<Vec<ReplicaRow>, KeyringError> {
+        Ok(replicas::list(&mut *self.store.connection().await?).await?)
     }
 
-    /// Waits until every running issuer publishes the key; one that is paused or was killed counts as gone after its lease.
+    /// The running issuers that do not publish the key yet, and have to before it signs.
+    pub async fn unpublished_by(&self, key: &KeyRecord) -> Result<Vec<ReplicaRow>, KeyringError> {
+        unpublished(&mut *self.store.connection().await?, key).await
+    }
+
+    /// Waits until every running issuer publishes the key; one that is paused, was killed or can't publish it is not waited
+    /// for after its lease.
     pub async fn published_everywhere(&self, key: &KeyRecord) -> Result<(), KeyringError> {
         let (id, mut keeper) = (self.clock.new_uuid().to_string(), Keeper::default());
         let begun_ms = mono_ms(&*self.clock);
         loop {
-            let count = self.unpublished_by(key).await?;
-            if count == 0 {
-                return Ok(());
-            }
-            if mono_ms(&*self.clock).saturating_sub(begun_ms) > millis(PATIENCE) {
-                return Err(KeyringError::Unpublished { kid: key.kid.clone(), count });
+            let behind = self.unpublished_by(key).await?;
+            let Some(lease_ms) = behind.iter().map(|replica| replica.lease_ms).max() else { return Ok(()) };
+            let patience_ms = lease_ms.saturating_mul(PATIENCE).max(MIN_PATIENCE_MS);
+            if mono_ms(&*self.clock).saturating_sub(begun_ms) > patience_ms {
+                return Err(not_published(key, &behind));
             }
             // Where no issuer keeps the steady time, nobody would count the others as gone.
             let now_ms = mono_ms(&*self.clock);
@@ -191,8 +199,9 @@ impl Catalogue {
                 }
                 Action::Activate { kid, retires } => {
                     let Some(staged) = keys.iter().find(|key| &key.kid == kid) else { continue };
-                    if unpublished(&mut tx, staged).await? > 0 {
-                        tracing::debug!(key.kid = %kid, "a running issuer does not publish the staged key yet");
+                    let behind = unpublished(&mut tx, staged).await?;
+                    if !behind.is_empty() {
+                        tracing::info!(key.kid = %kid, replicas = names(&behind), "issuers do not publish the staged key yet");
                         continue;
                     }
                     self.activate_in(&mut tx, staged, retires.as_ref()).await?;
@@ -272,8 +281,39 @@ impl Catalogue {
     }
 
     /// Takes a key away before its time: published no more, destroyed, whatever it signed. Where it signs, the set's staged key
-    /// takes its place in the same moment, and every running issuer must publish that one.
-    pub async fn revoke(&self, kid: &Kid) -> Result<(), KeyringError> {
+    /// takes its place in the same moment, and every running issuer must publish that one. Gives the issuers that can't: their
+    /// leases are over.
+    pub async fn revoke(&self, kid: &Kid) -> Result<Vec<ReplicaRow>, KeyringError> {
+        self.revoke_unless(kid, |staged, behind| {
+            if behind.iter().any(ReplicaRow::is_waited_for) { Err(not_published(staged, behind)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// The same without waiting: gives the issuers that do not publish the successor yet, or can't. Until
+    /// they do, their JWKS lacks the key that signs.
+    pub async fn revoke_at_once(&self, kid: &Kid) -> Result<Vec<ReplicaRow>, KeyringError> {
+        let keys = self.records().await?;
+        if let Some(key) = keys.iter().find(|key| &key.kid == kid && key.state == KeyState::Active) {
+            let keys = of_set(keys.clone(), key.set);
+            let staged = in_state(&keys, KeyState::Staged).ok_or(KeyringError::Changed { set: key.set })?;
+            // No issuer may have shown that it can open it, so this process looks.
+            if !self.vault.sealed().await?.iter().any(|sealed| sealed.kid() == &staged.kid) {
+                return Err(KeyringError::KeyMissing {
+                    kid: staged.kid.clone(),
+                    state: staged.state,
+                    place: self.vault.store().place(),
+                });
+            }
+        }
+        self.revoke_unless(kid, |_, _| Ok(())).await
+    }
+
+    async fn revoke_unless(
+        &self,
+        kid: &Kid,
+        check: impl Fn(&KeyRecord, &[ReplicaRow]) -> Result<(), KeyringError>,
+    ) -> Result<Vec<ReplicaRow>, KeyringError> {
         let mut tx = self.store.begin().await?;
         key_catalogue::lock(&mut tx).await?;
         let keys = signing_keys::present(&mut tx).await?;
@@ -282,15 +322,19 @@ impl Catalogue {
         };
         let set = key.set;
         let signs = key.state == KeyState::Active;
+        let mut behind = Vec::new();
         self.remove_in(&mut tx, kid, set, Event::KeyRevoked).await?;
         if signs {
             let keys = of_set(keys, set);
             let staged = in_state(&keys, KeyState::Staged).ok_or(KeyringError::Changed { set })?;
-            publishable(&mut tx, staged).await?;
+            behind = replicas::list(&mut tx).await?;
+            behind.retain(|replica| is_behind(replica, staged));
+            check(staged, &behind)?;
             self.activate_in(&mut tx, staged, None).await?;
         }
         tx.commit().await?;
-        self.vault.remove(kid).await
+        self.vault.remove(kid).await?;
+        Ok(behind)
     }
 
     /// Retires a set in the caller's transaction: its active key signs no more and stays published for its window, its staged
@@ -412,14 +456,23 @@ pub fn in_state(keys: &[KeyRecord], state: KeyState) -> Option<&KeyRecord> {
     keys.iter().find(|key| key.state == state)
 }
 
-async fn unpublished(tx: &mut Tx, key: &KeyRecord) -> Result<usize, KeyringError> {
-    let running = replicas::list(tx).await?;
-    Ok(running.iter().filter(|replica| replica.version < key.published_version).count())
+/// Whether that issuer does not publish the key.
+pub fn is_behind(replica: &ReplicaRow, key: &KeyRecord) -> bool {
+    replica.version < key.published_version
+}
+
+async fn unpublished(db: &mut Connection, key: &KeyRecord) -> Result<Vec<ReplicaRow>, KeyringError> {
+    let mut running = replicas::list(db).await?;
+    running.retain(|replica| replica.is_waited_for() && is_behind(replica, key));
+    Ok(running)
 }
 
 async fn publishable(tx: &mut Tx, key: &KeyRecord) -> Result<(), KeyringError> {
-    match unpublished(tx, key).await? {
-        0 => Ok(()),
-        count => Err(KeyringError::Unpublished { kid: key.kid.clone(), count }),
-    }
+    let behind = unpublished(tx, key).await?;
+    if behind.is_empty() { Ok(()) } else { Err(not_published(key, &behind)) }
+}
+
+fn not_published(key: &KeyRecord, behind: &[ReplicaRow]) -> KeyringError {
+    let waited: Vec<ReplicaRow> = behind.iter().filter(|replica| replica.is_waited_for()).cloned().collect();
+    KeyringError::Unpublished { kid: key.kid.clone(), count: waited.len(), replicas: names(&waited) }
 }
