@@ -39,7 +39,8 @@ impl Issuer {
             format!(
                 "[server]\nlisten = \"{address}\"\nissuer_url = \"{url}\"\n[store]\npath = \"{home}/issuer.db\"\n\
                  [keys]\ndirectory = \"{home}/keys\"\nalgorithm = \"{algorithm}\"\n\
-                 [limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\norg_requests_per_second = 0\nconnections_per_client = 1024\n"
+                 [limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\n\
+                 org_requests_per_second = 0\nconnections_per_client = 1024\n"
             ),
         )
         .expect("the configuration is written");

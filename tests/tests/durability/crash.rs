@@ -90,7 +90,10 @@ impl CrashTest {
         // P-256 keys are made at once; replicas notice each other's keys quickly; nobody is held back.
         let text = std::fs::read_to_string(&config)?;
         let text = text.replace("[keys]\n", "[keys]\nalgorithm = \"ES256\"\nrefresh = \"100ms\"\n");
-        std::fs::write(&config, text + "\n[limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\norg_requests_per_second = 0\n")?;
+        std::fs::write(
+            &config,
+            text + "\n[limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\norg_requests_per_second = 0\n",
+        )?;
         let programs = Programs { program: program.to_owned(), config };
         let server = programs.serve(listen).await?;
         let mut test = Self {

@@ -30,7 +30,9 @@ impl Pair {
             world: Some(small_world()),
             // The least: a lease is six times as long.
             keys_config: format!("refresh = \"1s\"\n{keys_config}"),
-            more_config: "[limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\norg_requests_per_second = 0\n".into(),
+            more_config:
+                "[limits]\nrequests_per_second = 0\ncaller_requests_per_second = 0\norg_requests_per_second = 0\n"
+                    .into(),
             ..Props::default()
         };
         let (stage, first) = Stage::open_served(program(), props, &relay).await.unwrap();
