@@ -234,6 +234,19 @@ impl Issuer {
         install_crypto();
         let address = listener.local_addr().context("the listener has no address")?;
         let base_path = crate::config::base_path(&config.server.issuer_url).map_err(anyhow::Error::msg)?;
+        // What can fail without making anything comes first: a start that fails leaves no store and no key behind.
+        let metrics_listener =
+            match config.metrics.listen {
+                None => None,
+                Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
+                    format!("can't listen on {listen} (metrics.listen): is another process there?")
+                })?),
+            };
+        let certificate = match config.server.tls.clone() {
+            Some(files) => Some(Certificate::load(files, clock.now_s()).context("can't serve TLS")?),
+            None => None,
+        };
+        let publishing = Publishing::open(&config.publication, &clock).await.map_err(crate::Error::from)?;
         let store = open_store(&config.store.path).await?;
         let keyring = open_keys(&config, &store, &clock, lost_keys).await?;
         let pepper = open_pepper(&config, &store, &*clock, lost_keys).await?;
@@ -244,20 +257,8 @@ impl Issuer {
             .map_err(crate::Error::from)?;
         let signing_kid = keyring.snapshot().signer(KeySetId::Shared).map_err(crate::Error::from)?.kid().clone();
         let publications = ArcSwap::from_pointee(Publications::new(&settings, keyring.snapshot(), issuers)?);
-        let metrics_listener =
-            match config.metrics.listen {
-                None => None,
-                Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
-                    format!("can't listen on {listen} (metrics.listen): is another process there?")
-                })?),
-            };
         let metrics = Arc::new(Metrics::default());
         ledger.report_to(&metrics);
-        let certificate = match config.server.tls {
-            Some(files) => Some(Certificate::load(files, clock.now_s()).context("can't serve TLS")?),
-            None => None,
-        };
-        let publishing = Publishing::open(&config.publication, &clock).await.map_err(crate::Error::from)?;
         let app = Arc::new(App {
             clock: clock.clone(),
             store: store.clone(),
@@ -516,5 +517,25 @@ mod tests {
         running.ledger.shutdown().await;
         assert_eq!(ready().await, 503);
         running.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_makes_neither_store_nor_key() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fails = async |change: &dyn Fn(&mut Config)| {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut config = Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+            config.store.path = directory.path().join("issuer.db");
+            config.keys.directory = directory.path().join("keys");
+            change(&mut config);
+            let error = Issuer::start(config, Arc::new(SystemClock), listener).await.unwrap_err();
+            assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{error:#}");
+            format!("{error:#}")
+        };
+        let metrics = fails(&|config| config.metrics.listen = Some(taken.local_addr().unwrap())).await;
+        assert!(metrics.contains("metrics.listen"), "{metrics}");
+        let ca_file = fails(&|config| config.publication.ca_file = Some(directory.path().join("no-ca.pem"))).await;
+        assert!(ca_file.contains("publication.ca_file"), "{ca_file}");
     }
 }

@@ -188,7 +188,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// The message, and what to do about it.
 fn report(error: &anyhow::Error, stderr: &mut dyn Write) {
     // Nothing can be told where even stderr can't be written.
-    let _ = writeln!(stderr, "error: {error:#}");
+    let _ = writeln!(stderr, "error: {}", told_once(&error));
     let hint = match error.downcast_ref::<Error>() {
         Some(error) => error.hint(),
         None if error.is::<ConfigError>() => {
@@ -204,6 +204,19 @@ fn report(error: &anyhow::Error, stderr: &mut dyn Write) {
 /// The org that the operator names.
 async fn require_org(db: &mut Connection, id: OrgId) -> anyhow::Result<orgs::Org> {
     Ok(orgs::find(db, id).await?.ok_or(Error::OrgUnknown(id))?)
+}
+
+/// The error and its causes; a cause that the text before it ends with is not told twice.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut causes = error.chain().map(ToString::to_string);
+    let mut text = causes.next().unwrap_or_default();
+    for cause in causes.filter(|cause| !cause.is_empty()) {
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -226,5 +239,17 @@ mod tests {
         error: there is no org 0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21
         hint: `driftwise-issuer org list` shows the orgs.
         ");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let inner = || io::Error::other("no such file");
+        let error = anyhow::Error::new(crate::keyring::KeyringError::File {
+            action: "read the master key",
+            path: "/nope".into(),
+            source: inner(),
+        });
+        assert_eq!(told_once(&error), "can't read the master key /nope: no such file");
+        assert_eq!(told_once(&anyhow::Error::new(inner()).context("can't start")), "can't start: no such file");
     }
 }

@@ -97,9 +97,9 @@ pub(super) struct Raw {
 
 impl Raw {
     pub(super) fn parse(self, limits: &mut Limits, faults: &mut Faults) {
-        faults.parse("limits.body_bytes", Plain::text(self.body_bytes), &mut limits.body_bytes);
-        faults.parse("limits.header_bytes", Plain::text(self.header_bytes), &mut limits.header_bytes);
-        faults.parse("limits.headers", Plain::text(self.headers), &mut limits.headers);
+        faults.count("limits.body_bytes", self.body_bytes, &mut limits.body_bytes);
+        faults.count("limits.header_bytes", self.header_bytes, &mut limits.header_bytes);
+        faults.count("limits.headers", self.headers, &mut limits.headers);
         let durations = [
             ("limits.header_timeout", self.header_timeout, &mut limits.header_timeout),
             ("limits.request_timeout", self.request_timeout, &mut limits.request_timeout),
@@ -112,11 +112,11 @@ impl Raw {
                 faults.add(key, "0 would end everything at once; give a time such as 10s");
             }
         }
-        faults.parse("limits.connections", Plain::text(self.connections), &mut limits.connections);
-        let per_client = Plain::text(self.connections_per_client);
-        faults.parse("limits.connections_per_client", per_client, &mut limits.connections_per_client);
-        let streams = Plain::text(self.streams_per_connection);
-        faults.parse("limits.streams_per_connection", streams, &mut limits.streams_per_connection);
+        faults.count("limits.connections", self.connections, &mut limits.connections);
+        let per_client = self.connections_per_client;
+        faults.count("limits.connections_per_client", per_client, &mut limits.connections_per_client);
+        let streams = self.streams_per_connection;
+        faults.count("limits.streams_per_connection", streams, &mut limits.streams_per_connection);
         let numbers = [
             ("limits.requests_per_second", self.requests_per_second, &mut limits.rate.requests_per_second),
             ("limits.burst", self.burst, &mut limits.rate.burst),
@@ -131,7 +131,7 @@ impl Raw {
             ("limits.key_rotations_per_hour", self.key_rotations_per_hour, &mut limits.key_rotations_per_hour),
         ];
         for (key, number, slot) in numbers {
-            faults.parse(key, Plain::text(number), slot);
+            faults.count(key, number, slot);
         }
 
         // hyper's smallest read buffer, which holds the headers of HTTP/1.

@@ -22,13 +22,15 @@ pub(super) struct Raw {
 
 impl Raw {
     pub(super) fn parse(self, metrics: &mut Metrics, server_listen: SocketAddr, faults: &mut Faults) {
-        match self.listen.map(|text| text.parse::<SocketAddr>()) {
-            Some(Ok(listen)) if listen == server_listen && listen.port() != 0 => {
-                faults.add("metrics.listen", "must differ from server.listen: metrics are not for the public");
-            }
-            Some(Ok(listen)) => metrics.listen = Some(listen),
-            Some(Err(error)) => faults.add("metrics.listen", &error),
-            None => {}
+        if self.listen.is_none() {
+            return;
         }
+        // No address to listen on stands for one that can't be read, which is told.
+        let mut listen = SocketAddr::from(([0, 0, 0, 0], 0));
+        faults.address("metrics.listen", self.listen, &mut listen);
+        if listen == server_listen && listen.port() != 0 {
+            faults.add("metrics.listen", "must differ from server.listen: metrics are not for the public");
+        }
+        metrics.listen = Some(listen);
     }
 }

@@ -63,9 +63,7 @@ impl Raw {
         publication.directory = self.directory;
         publication.ca_file = self.ca_file;
         publication.read_back = self.read_back.unwrap_or(publication.read_back);
-        let mut interval = humantime::Duration::from(publication.interval);
-        faults.parse("publication.interval", self.interval, &mut interval);
-        publication.interval = interval.into();
+        faults.duration("publication.interval", self.interval, &mut publication.interval);
         if !(Duration::from_secs(10)..=Duration::from_hours(1)).contains(&publication.interval) {
             faults.add("publication.interval", "it must be 10s to 1h");
         }

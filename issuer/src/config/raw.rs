@@ -2,13 +2,15 @@
 //! are read in the section's own file.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use driftwise_contract::IssuerUrl;
-use figment::Figment;
 use figment::providers::{Format as _, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Deserializer};
 
 use super::{
@@ -68,26 +70,88 @@ impl Config {
             Some(path) => Some(path),
             None => Some(Path::new(DEFAULT_FILE)).filter(|path| path.is_file()),
         };
-        let mut figment = path.map_or_else(Figment::new, |path| Figment::from(Toml::file_exact(path)));
-        let warning = path.filter(|_| figment.contains("keys.master_key")).and_then(warning_of_mode);
-        for variable in environment::variables(std::env::vars_os()) {
-            figment = figment.merge(variable);
+        let mut sources: Vec<Box<dyn Provider>> = Vec::new();
+        let mut warning = None;
+        if let Some(path) = path {
+            let file = Toml::file_exact(path);
+            if Figment::from(&file).contains("keys.master_key") {
+                warning = warning_of_mode(path);
+            }
+            sources.push(Box::new(file));
         }
-        let mut config = Self::from_figment(&figment)?;
+        for variable in environment::variables(std::env::vars_os()) {
+            sources.push(Box::new(variable));
+        }
+        let mut config = Self::from_sources(&sources)?;
         config.warnings.extend(warning);
         Ok(config)
     }
 
     /// Reads TOML text alone.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        Self::from_figment(&Figment::from(Toml::string(text)))
+        Self::from_sources(&[Box::new(Toml::string(text))])
     }
 
-    fn from_figment(figment: &Figment) -> Result<Self, ConfigError> {
-        let raw: RawConfig = figment
-            .extract()
-            .map_err(|errors| ConfigError { faults: errors.into_iter().map(|error| describe(&error)).collect() })?;
-        raw.parse()
+    /// Reading ends at the first unknown key or wrong type. So it is noted and left out, and the rest is read again.
+    fn from_sources(sources: &[Box<dyn Provider>]) -> Result<Self, ConfigError> {
+        let mut faults = Faults { told: Vec::new(), left_out: Vec::new() };
+        loop {
+            let figment = sources.iter().fold(Figment::new(), |figment, source| {
+                figment.merge(LeavingOut { source: &**source, keys: &faults.left_out })
+            });
+            let error = match figment.extract::<RawConfig>() {
+                Ok(raw) => return raw.parse(faults),
+                Err(error) => error,
+            };
+            let found = error.clone().into_iter().map(|error| describe(&error));
+            faults.told.extend(found);
+            let key = place(&error);
+            // Not one key, as with a syntax error; or one that is not left out by leaving it out.
+            if key.is_empty() || faults.left_out.contains(&key) {
+                return Err(ConfigError { faults: faults.told });
+            }
+            faults.left_out.push(key);
+        }
+    }
+}
+
+/// The key that an error is about.
+fn place(error: &figment::Error) -> Vec<String> {
+    let mut path = error.path.clone();
+    if let figment::error::Kind::UnknownField(name, _) = &error.kind
+        && path.last() != Some(name)
+    {
+        path.push(name.clone());
+    }
+    path
+}
+
+/// A source without some of its keys.
+struct LeavingOut<'a> {
+    source: &'a dyn Provider,
+    keys: &'a [Vec<String>],
+}
+
+impl Provider for LeavingOut<'_> {
+    fn metadata(&self) -> Metadata {
+        self.source.metadata()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut data = self.source.data()?;
+        for dict in data.values_mut() {
+            self.keys.iter().for_each(|key| leave_out(dict, key));
+        }
+        Ok(data)
+    }
+}
+
+/// Of a list, the whole list goes.
+fn leave_out(dict: &mut Dict, key: &[String]) {
+    let [first, rest @ ..] = key else { return };
+    match dict.get_mut(first) {
+        Some(Value::Dict(_, below)) if !rest.is_empty() => leave_out(below, rest),
+        _ => drop(dict.remove(first)),
     }
 }
 
@@ -182,7 +246,11 @@ impl<'de> Deserialize<'de> for Plain {
 }
 
 /// The faults found so far.
-pub(super) struct Faults(Vec<String>);
+pub(super) struct Faults {
+    told: Vec<String>,
+    /// Keys with a fault that is told already: what their absence leads to is none of its own.
+    left_out: Vec<Vec<String>>,
+}
 
 impl Faults {
     /// Parses a key's text into its slot; a fault is noted under the key. Nothing given leaves the default.
@@ -194,22 +262,42 @@ impl Faults {
         }
     }
 
+    /// The same for what is no secret: the fault tells the value, and what was expected.
+    pub(super) fn told<T: FromStr>(&mut self, key: &str, text: Option<String>, expected: &str, slot: &mut T) {
+        let Some(text) = text else { return };
+        match text.parse() {
+            Ok(value) => *slot = value,
+            Err(_) => self.add(key, &format!("{text:?} is not {expected}")),
+        }
+    }
+
     /// The same for a duration, as humantime writes it: `90s`, `48h`, `30d`.
     pub(super) fn duration(&mut self, key: &str, text: Option<String>, slot: &mut Duration) {
         let mut duration = humantime::Duration::from(*slot);
-        self.parse(key, text, &mut duration);
+        self.told(key, text, "a time with its unit, such as 90s, 48h or 30d", &mut duration);
         *slot = *duration;
+    }
+
+    /// The same for an address to listen on.
+    pub(super) fn address(&mut self, key: &str, text: Option<String>, slot: &mut SocketAddr) {
+        self.told(key, text, "an IP address with a port, such as 127.0.0.1:8080 or [::1]:8080", slot);
+    }
+
+    /// The same for a count.
+    pub(super) fn count<T: FromStr>(&mut self, key: &str, number: Option<Plain>, slot: &mut T) {
+        self.told(key, Plain::text(number), "a whole number, or is too large", slot);
     }
 
     /// Notes what is wrong with a key.
     pub(super) fn add(&mut self, key: &str, cause: &(impl fmt::Display + ?Sized)) {
-        self.0.push(format!("{key}: {cause}"));
+        if !self.left_out.iter().any(|path| path.join(".") == key) {
+            self.told.push(format!("{key}: {cause}"));
+        }
     }
 }
 
 impl RawConfig {
-    fn parse(mut self) -> Result<Config, ConfigError> {
-        let mut faults = Faults(Vec::new());
+    fn parse(mut self, mut faults: Faults) -> Result<Config, ConfigError> {
         let issuer_url = match self.server.issuer_url.take() {
             None => {
                 faults.add(
@@ -226,7 +314,7 @@ impl RawConfig {
         };
         // Stands in while further faults are collected; never leaves with them.
         let stand_in = || "https://id.example.com".parse().ok();
-        let Some(url) = issuer_url.or_else(stand_in) else { return Err(ConfigError { faults: faults.0 }) };
+        let Some(url) = issuer_url.or_else(stand_in) else { return Err(ConfigError { faults: faults.told }) };
         let mut config = Config::new(url);
         self.server.parse(&mut config.server, &mut faults);
         self.store.parse(&mut config.store);
@@ -237,7 +325,7 @@ impl RawConfig {
         self.limits.parse(&mut config.limits, &mut faults);
         self.metrics.parse(&mut config.metrics, config.server.listen, &mut faults);
         self.telemetry.parse(&mut config.telemetry, &mut faults);
-        if faults.0.is_empty() { Ok(config) } else { Err(ConfigError { faults: faults.0 }) }
+        if faults.told.is_empty() { Ok(config) } else { Err(ConfigError { faults: faults.told }) }
     }
 }
 
@@ -310,6 +398,32 @@ mod tests {
     }
 
     #[test]
+    fn wrong_types_and_unknown_keys_hide_no_other_fault() {
+        let error = Config::from_toml(
+            "bogus = 1\n[server]\nissuer_url = 5\nlisten = \"nowhere\"\nshutdown_grace = \"soon\"\ntrusted_proxies = [3]\n\
+             [metrics]\nlisten = 3\n[keys]\nkind = \"x\"\n[keys.kms]\nschedule_deletion = \"maybe\"\n[nosuch]\na = 1\n\
+             [limits]\nburst = \"many\"\n",
+        )
+        .unwrap_err();
+        let faults = error.faults();
+        for fault in [
+            "unknown key \"bogus\"",
+            "server.issuer_url: expected",
+            "server.listen: \"nowhere\" is not an IP address with a port, such as",
+            "server.shutdown_grace: \"soon\" is not a time with its unit, such as 90s",
+            "server.trusted_proxies",
+            "metrics.listen: expected",
+            "unknown key \"kind\"",
+            "keys.kms.schedule_deletion: expected",
+            "unknown key \"nosuch\"",
+            "limits.burst: \"many\" is not a whole number",
+        ] {
+            assert_eq!(faults.iter().filter(|told| told.contains(fault)).count(), 1, "{fault} in {faults:#?}");
+        }
+        assert_eq!(faults.len(), 10, "{faults:#?}");
+    }
+
+    #[test]
     fn a_missing_issuer_url_and_unknown_keys_are_refused() {
         assert!(Config::from_toml("").unwrap_err().to_string().contains("server.issuer_url: missing"));
         let error = Config::from_toml("[server]\nissuer = \"https://id.example.com\"\n").unwrap_err().to_string();
@@ -328,7 +442,7 @@ mod tests {
         assert_eq!(config.limits.request_timeout, Duration::from_mins(1));
         for (text, fault) in [
             ("[limits]\nconnections = 0", "limits.connections: 0 would let nobody in"),
-            ("[limits]\nconnections = -1", "limits.connections: invalid digit"),
+            ("[limits]\nconnections = -1", "limits.connections: \"-1\" is not a whole number"),
             ("[limits]\nidle_timeout = \"5s\"", "limits.idle_timeout: must be longer than limits.request_timeout"),
             ("[limits]\nheader_bytes = 100", "limits.header_bytes: the least is 8192"),
             ("[limits]\nheader_timeout = \"soon\"", "limits.header_timeout:"),
@@ -374,7 +488,8 @@ mod tests {
         ];
         let read = |set: &[(&str, &str)]| {
             let variables = environment::variables(set.iter().map(|(name, value)| (name.into(), value.into())));
-            Config::from_figment(&variables.into_iter().fold(Figment::new(), Figment::merge))
+            let sources = variables.into_iter().map(|variable| Box::new(variable) as Box<dyn Provider>);
+            Config::from_sources(&sources.collect::<Vec<_>>())
         };
         let config = read(&set).unwrap();
         assert_eq!(config.federation.audience.as_str(), "12345");

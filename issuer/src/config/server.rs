@@ -79,7 +79,7 @@ pub(super) struct Raw {
 
 impl Raw {
     pub(super) fn parse(self, server: &mut Server, faults: &mut Faults) {
-        faults.parse("server.listen", self.listen, &mut server.listen);
+        faults.address("server.listen", self.listen, &mut server.listen);
         match (self.tls_certificate, self.tls_key) {
             (Some(certificate), Some(key)) => server.tls = Some(TlsFiles { certificate, key }),
             (None, None) => {}

@@ -140,8 +140,45 @@ pub(super) fn describe(presented: &Presented, host: &str) -> Option<(String, &'s
                  one, each IAM provider needs its thumbprint, and publication.ca_file names it here.",
             )
         }
-        other => (other.to_string(), "Serve a certificate of a public CA with its full chain."),
+        // The verifier names what it met by a word of its own code.
+        other => match leaf {
+            Some(leaf) if leaf.subject == leaf.issuer => (
+                format!(
+                    "the certificate is signed by itself ({:?}), not by a CA that this machine trusts",
+                    leaf.subject
+                ),
+                "Serve a certificate of a public CA with its full chain.",
+            ),
+            _ if other.to_string().contains("CaUsedAsEndEntity") => (
+                "the server's own certificate is a CA's certificate, which no server may present".into(),
+                "Serve a certificate of a public CA with its full chain, the server's own first.",
+            ),
+            _ => (other.to_string(), "Serve a certificate of a public CA with its full chain."),
+        },
     })
 }
 
 const RENEW: &str = "Renew the certificate; AWS refuses tokens until then.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_signed_itself_is_told_in_words() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["id.example.com".into()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots([], provider).unwrap();
+        let last = Arc::default();
+        let verifier = RememberingVerifier::new(Arc::new(verifier), Arc::clone(&last));
+        let name = ServerName::try_from("id.example.com").unwrap();
+        assert!(verifier.verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now()).is_err());
+        let presented = last.lock().unwrap().clone().unwrap();
+        let (text, hint) = describe(&presented, "id.example.com").unwrap();
+        assert!(text.contains("signed by itself") && hint.contains("public CA"), "{text}");
+        assert!(!text.contains("Other("), "{text}");
+    }
+}

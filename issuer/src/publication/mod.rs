@@ -23,6 +23,7 @@ pub mod target;
 
 use driftwise_contract::OrgId;
 
+pub(crate) use public_url::read_certificates;
 pub use public_url::{Fault, PublicUrl};
 pub(crate) use schedule::{Publishing, SEEN_LASTS_S};
 use target::{DirectoryTarget, S3Target, Target, TargetError};

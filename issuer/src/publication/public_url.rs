@@ -146,7 +146,8 @@ impl PublicUrl {
     }
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+/// Reads `publication.ca_file`.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let fault = |cause: String| Fault::CaFile { path: path.display().to_string(), cause };
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     match certificates {

@@ -50,6 +50,16 @@ where
     })
 }
 
+/// Whether the schema has key states already.
+pub async fn are_recorded(db: &mut Connection) -> Result<bool, StoreError> {
+    // SQLite's own catalogue; PostgreSQL has information_schema.tables.
+    let found: Option<(i64,)> =
+        sqlx::query_as("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'signing_keys'")
+            .fetch_optional(db)
+            .await?;
+    Ok(found.is_some())
+}
+
 /// Every key, oldest first; those that are removed too.
 pub async fn list(db: &mut Connection) -> Result<Vec<KeyRecord>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM signing_keys ORDER BY created_at_ms, kid");

@@ -454,3 +454,39 @@ fn the_master_key_is_changed_while_either_opens_every_key() {
     std::fs::write(&config, format!("{text}{keys}")).unwrap();
     assert_eq!(program.json(&["keys", "reseal", "--json"])[0]["resealed"], true);
 }
+
+#[test]
+fn config_check_finds_what_a_start_refuses() {
+    let program = Program::new();
+    let file = program.directory.path().join("driftwise-issuer.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let mut config = driftwise_issuer::config::Config::from_toml(&good).unwrap();
+    config.store.path = program.directory.path().join("issuer.db");
+    config.keys.directory = program.directory.path().join("keys");
+    config.publication.read_back = false;
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clock = std::sync::Arc::new(driftwise_issuer::clock::SystemClock);
+        driftwise_issuer::app::Issuer::start(config, clock, listener).await.unwrap().shutdown().await.unwrap();
+    });
+    let faults = |config: String| {
+        std::fs::write(&file, config).unwrap();
+        let checks: Value = serde_json::from_slice(&program.run(&["config", "check", "--json"]).stdout).unwrap();
+        let faults = checks.as_array().unwrap().iter().filter(|check| check["ok"] == false);
+        faults.map(|check| format!("{}: {}", check["check"].as_str().unwrap(), check["detail"])).collect::<Vec<_>>()
+    };
+    let found = faults(format!("{good}\n[publication]\nca_file = \"no-ca.pem\"\ndirectory = \"not/mounted\"\n"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("publication.ca_file: ") && found[0].contains("no-ca.pem"), "{found:?}");
+    assert!(found[1].starts_with("publication.directory: ") && found[1].contains("is it mounted?"), "{found:?}");
+
+    let keys = program.directory.path().join("keys");
+    for entry in std::fs::read_dir(&keys).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|extension| extension == "jwe") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let found = faults(good);
+    assert!(found.len() == 1 && found[0].starts_with("keys: "), "{found:?}");
+    assert!(found[0].contains("holds no signing key, but 1 was made for this store before"), "{found:?}");
+}
