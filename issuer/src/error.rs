@@ -138,6 +138,7 @@ impl From<LedgerFault> for Error {
     fn from(fault: LedgerFault) -> Self {
         match fault {
             LedgerFault::Replayed => AssertionFault::Replayed.into(),
+            LedgerFault::Store(error) if error.is_passing() => Self::Busy,
             other => Self::Ledger(other),
         }
     }

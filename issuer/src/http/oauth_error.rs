@@ -59,6 +59,12 @@ impl TokenRefusal {
 
 impl From<Error> for TokenRefusal {
     fn from(error: Error) -> Self {
+        if let Error::Store(fault) = &error
+            && fault.is_passing()
+        {
+            tracing::warn!(error = %error, "the store is locked");
+            return Error::Busy.into();
+        }
         let hint = error.hint().map(|hint| format!(". {hint}")).unwrap_or_default();
         match &error {
             Error::Assertion(_) => Self::new(OAuthErrorCode::InvalidClient, format!("{error}{hint}")),

@@ -142,6 +142,12 @@ impl IntoResponse for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        if let Error::Store(fault) = &error
+            && fault.is_passing()
+        {
+            tracing::warn!(error = %error, "the store is locked");
+            return Error::Busy.into();
+        }
         let told = |status, code, title| {
             let mut problem = Self::new(status, code, title);
             problem.detail = Some(match error.hint() {

@@ -28,6 +28,7 @@ use std::fs::{File, OpenOptions};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -46,6 +47,34 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
+    file: Arc<OpenFile>,
+}
+
+/// The file that connections write to, whatever lies at its path by now.
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> Option<Identity> {
+    None
+}
+
+impl OpenFile {
+    fn at(path: &Path) -> Arc<Self> {
+        Arc::new(Self { path: path.to_owned(), identity: identity(path) })
+    }
 }
 
 /// A write transaction: takes the write lock at once, rolls back unless committed.
@@ -72,6 +101,12 @@ pub enum StoreError {
     #[error("there is no store at {}", path.display())]
     Missing {
         /// The absolute path.
+        path: PathBuf,
+    },
+    /// What is written goes to a file that no longer lies at the path.
+    #[error("the store was moved, removed or replaced while it was open: {} is another file or none. Put it back, or start the issuer anew", path.display())]
+    Moved {
+        /// The path.
         path: PathBuf,
     },
     /// The file was written by another version, or a migration failed.
@@ -102,6 +137,18 @@ impl StoreError {
         let Self::Statement(sqlx::Error::Database(error)) = self else { return false };
         // What a trigger refuses is told as Other, by SQLITE_CONSTRAINT_TRIGGER (1811).
         !matches!(error.kind(), ErrorKind::Other) || error.code().as_deref() == Some("1811")
+    }
+
+    /// Whether the same statement may succeed in a moment: another process holds the store's lock.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Statement(sqlx::Error::PoolTimedOut) => true,
+            // SQLITE_BUSY (5) and SQLITE_LOCKED (6), in the lowest byte of the extended code.
+            Self::Statement(sqlx::Error::Database(error)) => {
+                error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+            }
+            _ => false,
+        }
     }
 
     /// Whether a row holds what is never written there, rather than that the store failed.
@@ -153,7 +200,7 @@ impl Store {
             .run(&pool)
             .await
             .map_err(|error| StoreError::Migration { path: path.to_owned(), cause: error.to_string() })?;
-        Ok(Self { pool })
+        Ok(Self { pool, file: OpenFile::at(path) })
     }
 
     /// Opens a store that exists for reading alone, at whatever version its schema is: for looking at it.
@@ -167,7 +214,7 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|error| StoreError::Open { path: path.to_owned(), cause: error.to_string() })?;
-        let store = Self { pool };
+        let store = Self { pool, file: OpenFile::at(path) };
         // Anything may lie there; this reads it.
         match store.check().await {
             Ok(()) => Ok(store),
@@ -196,14 +243,17 @@ impl Store {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Self { pool })
+        Ok(Self { pool, file: self.file.clone() })
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and is still the file at its path.
     pub async fn check(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         // A statement that reads the file: SELECT 1 would not.
         sqlx::query("SELECT id FROM orgs LIMIT 1").fetch_optional(&mut *connection).await?;
+        if identity(&self.file.path) != self.file.identity {
+            return Err(StoreError::Moved { path: self.file.path.clone() });
+        }
         Ok(())
     }
 
@@ -373,6 +423,36 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_store_that_was_moved_away_or_replaced_does_not_pass_for_open() {
+        let (directory, path, store) = scratch().await;
+        store.check().await.unwrap();
+        let aside = directory.path().join("aside.db");
+        std::fs::rename(&path, &aside).unwrap();
+        assert!(matches!(store.check().await, Err(StoreError::Moved { .. })));
+        std::fs::copy(&aside, &path).unwrap();
+        assert!(matches!(store.check().await, Err(StoreError::Moved { .. })));
+        std::fs::rename(&aside, &path).unwrap();
+        store.check().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_another_holds_locked_is_a_passing_fault() {
+        let (_directory, _path, store) = scratch().await;
+        let own = store.with_own_connection().await.unwrap();
+        execute(&mut own.connection().await.unwrap(), "PRAGMA busy_timeout = 0").await.unwrap();
+        let lock = store.begin().await.unwrap();
+        let fault = own.begin().await.unwrap_err();
+        assert!(fault.is_passing(), "{fault}");
+        let answer = crate::Error::from(crate::audit::LedgerFault::Store(fault.into()));
+        assert!(matches!(answer, crate::Error::Busy), "{answer}");
+        drop(lock);
+        let mut db = store.connection().await.unwrap();
+        let fault = execute(&mut db, "SELECT nothing").await.unwrap_err();
+        assert!(!fault.is_passing(), "{fault}");
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ mod refusals;
 mod writer;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use driftwise_contract::AgentId;
@@ -103,6 +103,8 @@ struct Inner {
 #[derive(Debug)]
 struct Shared {
     on_the_way: AtomicUsize,
+    /// The last commit failed, through no fault of its entries.
+    failing: AtomicBool,
     refusals: Refusals,
     clock: Arc<dyn Clock>,
     metrics: OnceLock<Arc<Metrics>>,
@@ -170,6 +172,7 @@ impl Ledger {
         let (ended, running) = watch::channel(());
         let shared = Arc::new(Shared {
             on_the_way: AtomicUsize::new(0),
+            failing: AtomicBool::new(false),
             refusals: Refusals::new(clock.now_ms()),
             clock,
             metrics: OnceLock::new(),
@@ -231,6 +234,12 @@ impl Ledger {
     /// Whether the writer runs.
     pub fn is_running(&self) -> bool {
         !self.0.queue.is_closed()
+    }
+
+    /// Whether the last commit succeeded. After one that failed the writer tries every few seconds whether the store can be
+    /// written again.
+    pub fn is_writing(&self) -> bool {
+        !self.0.shared.failing.load(Ordering::Relaxed)
     }
 
     /// Takes no more entries, makes durable what waits, ends the writer. Returns when that is done.

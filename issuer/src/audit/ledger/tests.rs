@@ -201,12 +201,20 @@ async fn a_store_that_takes_no_writes_makes_every_commit_an_error() {
     let scratch = Scratch::new().await;
     let own = scratch.store.with_own_connection().await.unwrap();
     run(&mut own.connection().await.unwrap(), "PRAGMA query_only = 1").await;
-    let ledger = Ledger::start_over(own, Arc::new(At(AtomicI64::new(NOW_MS))));
+    let ledger = Ledger::start_over(own.clone(), Arc::new(At(AtomicI64::new(NOW_MS))));
+    assert!(ledger.is_writing());
     for _ in 0..2 {
         let outcome = ledger.commit(scratch.entry(Chain::Platform)).await;
         assert!(matches!(outcome, Err(LedgerFault::Store(_))), "{outcome:?}");
+        assert!(!ledger.is_writing());
     }
     assert!(scratch.rows(Chain::Platform).await.is_empty());
+    // The writer finds out by itself that the store takes writes again: whoever is not ready gets no requests.
+    run(&mut own.connection().await.unwrap(), "PRAGMA query_only = 0").await;
+    while !ledger.is_writing() {
+        tokio::task::yield_now().await;
+    }
+    ledger.commit(scratch.entry(Chain::Platform)).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::{Chain, Head, Position};
 use super::{LedgerEntry, LedgerFault, Pending, Shared, UsedAssertion};
-use crate::store::{Connection, Store, StoreError, audit, authority, used_assertions};
+use crate::store::{Connection, Store, StoreError, audit, authority, key_catalogue, used_assertions};
 
 /// The most entries of one commit.
 const BATCH_MAX: usize = 512;
@@ -34,6 +34,9 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
 }
 
+/// How often a writer whose commit failed tries whether the store can be written again.
+const TRY_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(5) };
+
 /// How an entry fared in a transaction that committed.
 type Outcome = Result<Position, LedgerFault>;
 
@@ -46,6 +49,8 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let (mut stopping, mut count_is_due) = (false, false);
         loop {
+            let is_failing = self.shared.failing.load(Ordering::Relaxed);
+            let mut try_is_due = false;
             tokio::select! {
                 biased;
                 // An error means that every Ledger is gone; then the queue ends by itself.
@@ -56,6 +61,11 @@ impl Writer {
                 }
                 _ = count.tick() => count_is_due = true,
                 taken = self.entries.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
+                () = tokio::time::sleep(TRY_EVERY), if is_failing => try_is_due = true,
+            }
+            if try_is_due {
+                self.try_store().await;
+                continue;
             }
             if std::mem::take(&mut count_is_due) {
                 batch.extend(self.counted());
@@ -150,8 +160,28 @@ impl Writer {
     /// A panic costs this batch, not the writer.
     async fn try_write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, WriteFault> {
         match AssertUnwindSafe(self.write(batch)).catch_unwind().await {
-            Ok(done) => done.map_err(WriteFault::Store),
+            Ok(done) => {
+                // A refused row says nothing of the store.
+                if !done.as_ref().is_err_and(StoreError::is_constraint) {
+                    self.shared.failing.store(done.is_err(), Ordering::Relaxed);
+                }
+                done.map_err(WriteFault::Store)
+            }
             Err(_) => Err(WriteFault::Panic),
+        }
+    }
+
+    /// A commit that changes nothing, but is written as any other. Without it, an issuer that gets no requests because it is not
+    /// ready would never become ready.
+    async fn try_store(&self) {
+        let written = async {
+            let mut tx = self.store.begin().await?;
+            key_catalogue::lock(&mut tx).await?;
+            tx.commit().await
+        };
+        if written.await.is_ok() {
+            tracing::info!("the store can be written again");
+            self.shared.failing.store(false, Ordering::Relaxed);
         }
     }
 

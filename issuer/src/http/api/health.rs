@@ -25,6 +25,10 @@ pub(in crate::http) async fn ready(State(app): State<Arc<App>>) -> Result<impl I
         tracing::error!(error = %error, "not ready: the store");
         Problem::not_ready()
     })?;
+    if !app.ledger().is_writing() {
+        tracing::error!("not ready: the last audit rows could not be written; the error of that commit says why");
+        return Err(Problem::not_ready());
+    }
     if !app.ledger().is_running() {
         tracing::error!("not ready: the audit log's writer has ended, so no token can leave; start the issuer anew");
         return Err(Problem::not_ready());
