@@ -188,7 +188,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// The message, and what to do about it.
 fn report(error: &anyhow::Error, stderr: &mut dyn Write) {
     // Nothing can be told where even stderr can't be written.
-    let _ = writeln!(stderr, "error: {}", told_once(&error));
+    let _ = writeln!(stderr, "error: {}", told_once(error));
     let hint = match error.downcast_ref::<Error>() {
         Some(error) => error.hint(),
         None if error.is::<ConfigError>() => {

@@ -251,7 +251,7 @@ async fn keys_that_are_gone_are_never_silently_replaced() {
     copy_keys(&config.keys.directory);
     let start = async |lost_keys| {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Issuer::start_with(config.clone(), TestClock::at(NOW_S), listener, lost_keys).await
+        Box::pin(Issuer::start_with(config.clone(), TestClock::at(NOW_S), listener, lost_keys)).await
     };
     // The keys were there before the store knew of them.
     start(LostKeys::Refuse).await.unwrap().shutdown().await.unwrap();
