@@ -60,7 +60,7 @@ pub struct ScanConfig {
     pub states: Vec<String>,
     /// How long the role's session lasts, in seconds: 900 to 43,200, at most the role's maximum. Default 3,600.
     pub session_duration_s: i32,
-    /// Narrow the session to what a scan needs, whatever the role may do: descriptions and the states' buckets, no data, no
+    /// Narrow the session to what a scan needs, whatever the role may do: descriptions and the states' buckets, no
     /// change. Off, the session may do all that the role may. Default true.
     pub narrow_session: bool,
     /// Go on, with a gap, where there is no aggregator index and only one region is seen. Default false.

@@ -22,6 +22,7 @@ use crate::federation::{
 use crate::http;
 use crate::http::client_address::TrustedProxies;
 use crate::http::rate_limit::{CallerLimits, Limiter};
+use crate::http::readiness::Readiness;
 use crate::http::server::Server;
 use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::jobs::{self, Runner};
@@ -56,6 +57,7 @@ pub(crate) struct App {
     limits: Limits,
     client_limiter: Option<Limiter>,
     caller_limits: CallerLimits,
+    readiness: Readiness,
     certificate: Option<Arc<Certificate>>,
     metrics: Arc<Metrics>,
 }
@@ -93,6 +95,11 @@ impl App {
         &self.caller_limits
     }
 
+    /// What `/readyz` found last.
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
     /// Reads the TLS certificate again, where the issuer serves with one. What can't be used changes nothing, and is told in
     /// the log, once.
     pub(crate) fn reload_certificate(&self) -> Result<Reload, TlsError> {
@@ -103,6 +110,7 @@ impl App {
             Ok(Reload::Loaded) => {
                 self.metrics.connections.reloaded(true);
                 tracing::info!(expires_at = rfc3339(certificate.expires_at_s()), "serving with a new TLS certificate");
+                certificate.warn(self.clock.now_s());
             }
             Err(error) => {
                 self.metrics.connections.reloaded(false);
@@ -243,7 +251,12 @@ impl Issuer {
                 })?),
             };
         let certificate = match config.server.tls.clone() {
-            Some(files) => Some(Certificate::load(files, clock.now_s()).context("can't serve TLS")?),
+            Some(files) => {
+                let host = config.server.certificate_host();
+                let certificate = Certificate::load(files, host).context("can't serve TLS")?;
+                certificate.warn(clock.now_s());
+                Some(certificate)
+            }
             None => None,
         };
         let publishing = Publishing::open(&config.publication, &clock).await.map_err(crate::Error::from)?;
@@ -276,6 +289,7 @@ impl Issuer {
             client_limiter: Limiter::new(config.limits.rate, clock.clone()),
             caller_limits: CallerLimits::new(&config.limits, &clock),
             limits: config.limits,
+            readiness: Readiness::default(),
             certificate,
             metrics: metrics.clone(),
         });
@@ -453,11 +467,27 @@ fn install_crypto() {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
     use crate::clock::SystemClock;
     use crate::keyring::KeyAlgorithm;
 
+    /// Stands still until it is turned.
+    #[derive(Debug)]
+    struct Turned(AtomicI64);
+
+    impl Clock for Turned {
+        fn now_ms(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
     async fn started(directory: &tempfile::TempDir) -> (String, RunningIssuer) {
+        started_at(directory, Arc::new(SystemClock)).await
+    }
+
+    async fn started_at(directory: &tempfile::TempDir, clock: Arc<dyn Clock>) -> (String, RunningIssuer) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut config = Config::new(url.parse().unwrap());
@@ -465,7 +495,7 @@ mod tests {
         config.keys.directory = directory.path().join("keys");
         config.keys.algorithm = KeyAlgorithm::Es256;
         config.publication.read_back = false;
-        (url, Issuer::start(config, Arc::new(SystemClock), listener).await.unwrap())
+        (url, Issuer::start(config, clock, listener).await.unwrap())
     }
 
     #[tokio::test]
@@ -487,12 +517,12 @@ mod tests {
         .unwrap();
         crate::store::accounts::upsert(&mut db, scope, &account, 1).await.unwrap();
         drop(db);
-        let changes = std::sync::atomic::AtomicI64::new(8);
+        let changes = AtomicI64::new(8);
         let decide = async || -> Result<crate::federation::Minting, crate::Error> {
             let mut db = app.store.connection().await?;
             let version = crate::store::authority::version(&mut db).await?;
             // As if something had changed right after the caller was looked up.
-            let is_old = changes.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) > 0;
+            let is_old = changes.fetch_sub(1, Ordering::SeqCst) > 0;
             Ok(crate::federation::Minting {
                 actor: crate::audit::Actor::ApiKey { id: "test".into() },
                 scope,
@@ -506,6 +536,20 @@ mod tests {
         let minted: Result<_, crate::Error> = app.minter().mint_for(decide).await;
         assert!(minted.is_ok(), "{:?}", minted.err());
         running.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn readiness_asks_the_store_once_a_second() {
+        let clock = Arc::new(Turned(AtomicI64::new(SystemClock.now_ms())));
+        let directory = tempfile::TempDir::new().unwrap();
+        let (url, running) = started_at(&directory, clock.clone()).await;
+        let ready = async || reqwest::get(format!("{url}/readyz")).await.unwrap().status().as_u16();
+        assert_eq!(ready().await, 200);
+        running.app.store.close().await;
+        clock.0.fetch_add(999, Ordering::Relaxed);
+        assert_eq!(ready().await, 200, "the store was asked within the second");
+        clock.0.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(ready().await, 503);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ mod web_identity;
 
 use std::time::Duration;
 
-pub use session_policy::SessionPolicy;
+pub use session_policy::{NoRoom, SessionPolicy};
 pub use web_identity::{WantedSession, WebIdentity, session_name};
 
 /// A session that ends sooner than this is renewed.

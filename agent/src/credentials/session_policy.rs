@@ -2,9 +2,10 @@
 //! `AssumeRoleWithWebIdentity`; the session's permissions are those that both the role and its session policies allow.
 //!
 //! A scan's session gets two: AWS's managed `ReadOnlyAccess`, which knows the reads of every service, and a document of our
-//! own, which allows what that lacks and denies what it reads beyond descriptions: items, messages, logs, and the objects of
-//! all buckets but those of the Terraform state. So a leaked session of a role with too many permissions can't change
-//! anything, and reads no data.
+//! own, which allows what that lacks and denies what it reads beyond descriptions: items, messages, logs, parameters, code, and
+//! the objects of all buckets but those of the Terraform state. So a leaked session of a role with too many permissions can't change
+//! anything. It reads none of the data that is listed here and no other objects; what else `ReadOnlyAccess` counts as a read, it
+//! reads, and Cloud Control's descriptions of resources hold what their handlers put there, such as a parameter's value.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +18,14 @@ use crate::state::StateSource;
 const LENGTH_MAX: usize = 2_048;
 
 /// Reads of data, not of descriptions; the permission policy that the issuer generates denies the same.
-const DATA_READS: [&str; 20] = [
-    "athena:GetQueryResults",
+const DATA_READS: &[&str] = &[
+    "athena:GetQueryResults*",
+    "cassandra:Select",
+    "codeartifact:GetPackageVersionAsset",
+    "codeartifact:ReadFromRepository",
+    "codecommit:GetBlob",
+    "codecommit:GetFile",
+    "codecommit:GetFolder",
     "codecommit:GitPull",
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",
@@ -26,19 +33,41 @@ const DATA_READS: [&str; 20] = [
     "dynamodb:PartiQLSelect",
     "dynamodb:Query",
     "dynamodb:Scan",
+    "ebs:GetSnapshotBlock",
     "ec2:GetConsole*",
     "ec2:GetPasswordData",
     "ecr:GetDownloadUrlForLayer",
     "kinesis:GetRecords",
     "logs:FilterLogEvents",
     "logs:GetLogEvents",
+    "logs:GetLogObject",
     "logs:GetLogRecord",
+    "logs:GetQueryResults",
     "logs:StartLiveTail",
     "logs:StartQuery",
-    "rds:DownloadDBLogFilePortion",
-    "secretsmanager:GetSecretValue",
+    "rds:Download*",
+    "redshift-data:GetStatementResult",
+    "s3-object-lambda:GetObject*",
+    "secretsmanager:*GetSecretValue",
     "sqs:ReceiveMessage",
+    "ssm:GetParameterHistory",
+    "timestream:Select",
 ];
+
+/// Reads of data that Cloud Control's handlers need for descriptions (of functions, layers and parameters): denied to the
+/// session itself, not to a service that acts for it. Every request has `aws:ViaAWSService`.
+const DIRECT_DATA_READS: &[&str] =
+    &["lambda:GetFunction", "lambda:GetLayerVersion", "ssm:GetParameter", "ssm:GetParameters*"];
+
+/// The fewest characters of a bucket's name that may stand for it: fewer would stand for any bucket.
+const COMMON_MIN: usize = 4;
+
+/// The states lie in more buckets than a session policy has room for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the states lie in {buckets} buckets, more than a session policy has room for")]
+pub struct NoRoom {
+    buckets: usize,
+}
 
 /// The session policies of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,14 +80,14 @@ pub struct SessionPolicy {
 
 impl SessionPolicy {
     /// The policies of a scope, for a role of that partition and states that lie there.
-    pub fn of(scope: SessionScope, partition: Partition, states: &[StateSource]) -> Self {
-        match scope {
+    pub fn of(scope: SessionScope, partition: Partition, states: &[StateSource]) -> Result<Self, NoRoom> {
+        Ok(match scope {
             SessionScope::Role => Self::default(),
             SessionScope::Scan => {
                 let managed = vec![format!("arn:{partition}:iam::aws:policy/ReadOnlyAccess")];
-                Self { inline: Some(scan_document(partition, &buckets(states))), managed }
+                Self { inline: Some(scan_document(partition, &buckets(states))?), managed }
             }
-        }
+        })
     }
 }
 
@@ -67,18 +96,39 @@ fn buckets(states: &[StateSource]) -> BTreeSet<&str> {
     states.iter().filter_map(StateSource::bucket).collect()
 }
 
-fn scan_document(partition: Partition, buckets: &BTreeSet<&str>) -> String {
-    let full = document(partition, buckets).to_string();
-    if full.len() <= LENGTH_MAX {
-        return full;
+/// The document. Where not every bucket's name has room, the buckets whose names have most in common are named by that
+/// (`acme-tf-*`), as few of them as will do: the session reads the objects of other buckets of that name too, where the role
+/// may.
+fn scan_document(partition: Partition, buckets: &BTreeSet<&str>) -> Result<String, NoRoom> {
+    let mut names: Vec<String> = buckets.iter().map(|&bucket| bucket.to_owned()).collect();
+    loop {
+        let text = document(partition, &names).to_string();
+        if text.len() <= LENGTH_MAX {
+            if names.len() < buckets.len() {
+                tracing::warn!(
+                    buckets = buckets.len(),
+                    patterns = names.join(" "),
+                    "the session policy has no room for every state bucket: the session may read buckets by these patterns"
+                );
+            }
+            return Ok(text);
+        }
+        // Sorted, so names that have most in common are neighbours.
+        let common = |pair: &[String]| {
+            let bytes = pair[0].bytes().zip(pair[1].bytes());
+            bytes.take_while(|(one, other)| one == other && *one != b'*').count()
+        };
+        let best = names.windows(2).enumerate().max_by_key(|(_, pair)| common(pair));
+        let Some((at, length)) = best.map(|(at, pair)| (at, common(pair))).filter(|(_, length)| *length >= COMMON_MIN)
+        else {
+            return Err(NoRoom { buckets: buckets.len() });
+        };
+        let pattern = format!("{}*", &names[at][..length]);
+        names.splice(at..at + 2, [pattern]);
     }
-    // Too many buckets to name: which objects may be read is then up to the role alone.
-    tracing::warn!(buckets = buckets.len(), "the session policy has no room for every state bucket: it names none");
-    policy(&[allowed(true), denied()]).to_string()
 }
 
-fn document(partition: Partition, buckets: &BTreeSet<&str>) -> Value {
-    let mut statements = vec![allowed(!buckets.is_empty()), denied()];
+fn document(partition: Partition, buckets: &[String]) -> Value {
     let mut objects = json!({"Effect": "Deny", "Action": "s3:GetObject*"});
     if buckets.is_empty() {
         objects["Resource"] = "*".into();
@@ -86,8 +136,12 @@ fn document(partition: Partition, buckets: &BTreeSet<&str>) -> Value {
         let arns: Vec<String> = buckets.iter().map(|bucket| format!("arn:{partition}:s3:::{bucket}/*")).collect();
         objects["NotResource"] = json!(arns);
     }
-    statements.push(objects);
-    policy(&statements)
+    let directly = json!({
+        "Effect": "Deny", "Action": DIRECT_DATA_READS, "Resource": "*",
+        "Condition": {"Bool": {"aws:ViaAWSService": "false"}}
+    });
+    let denied = json!({"Effect": "Deny", "Action": DATA_READS, "Resource": "*"});
+    policy(&[allowed(!buckets.is_empty()), denied, directly, objects])
 }
 
 fn policy(statements: &[Value]) -> Value {
@@ -111,10 +165,6 @@ fn allowed(reads_objects: bool) -> Value {
     json!({"Effect": "Allow", "Action": actions, "Resource": "*"})
 }
 
-fn denied() -> Value {
-    json!({"Effect": "Deny", "Action": DATA_READS, "Resource": "*"})
-}
-
 #[cfg(test)]
 mod tests {
     use driftwise_contract::policy::{Decision, PolicyDocument, Request, evaluate_all};
@@ -126,7 +176,7 @@ mod tests {
     }
 
     fn scan(texts: &[&str]) -> SessionPolicy {
-        SessionPolicy::of(SessionScope::Scan, Partition::Aws, &sources(texts))
+        SessionPolicy::of(SessionScope::Scan, Partition::Aws, &sources(texts)).unwrap()
     }
 
     /// What the session may do of what the role and `ReadOnlyAccess` both allow.
@@ -165,21 +215,58 @@ mod tests {
     }
 
     #[test]
-    fn the_document_never_exceeds_what_aws_takes() {
-        let names: Vec<String> =
-            (0..60).map(|number| format!("s3://a-long-bucket-name-of-a-team-{number:02}/x")).collect();
+    fn the_document_never_exceeds_what_aws_takes_and_never_stops_denying_other_buckets() {
+        let names: Vec<String> = (0..60).map(|number| format!("a-long-bucket-name-of-a-team-{number:02}")).collect();
         for count in 0..=names.len() {
-            let states: Vec<&str> = names[..count].iter().map(String::as_str).collect();
-            let inline = scan(&states).inline.unwrap();
-            assert!(inline.len() <= 2_048, "{count} buckets: {}", inline.len());
-            PolicyDocument::parse(&inline).unwrap();
+            let states: Vec<String> = names[..count].iter().map(|name| format!("s3://{name}/x")).collect();
+            let policy = scan(&states.iter().map(String::as_str).collect::<Vec<_>>());
+            let length = policy.inline.as_ref().unwrap().len();
+            assert!(length <= 2_048, "{count} buckets: {length}");
+            for name in &names[..count] {
+                assert_eq!(decides(&policy, "s3:GetObject", &format!("arn:aws:s3:::{name}/x")), Decision::Allow);
+            }
+            for other in ["payroll", "a-long-bucket-name-of-another-team"] {
+                let resource = format!("arn:aws:s3:::{other}/x");
+                assert_eq!(decides(&policy, "s3:GetObject", &resource), Decision::ExplicitDeny, "{count} {other}");
+            }
         }
     }
 
     #[test]
+    fn buckets_that_have_nothing_in_common_and_no_room_are_refused() {
+        let states: Vec<StateSource> = ('a'..='z')
+            .map(|letter| StateSource::parse(&format!("s3://{}/x", letter.to_string().repeat(60))).unwrap())
+            .collect();
+        let refused = SessionPolicy::of(SessionScope::Scan, Partition::Aws, &states).unwrap_err();
+        assert!(refused.to_string().contains("26 buckets"), "{refused}");
+        assert!(SessionPolicy::of(SessionScope::Role, Partition::Aws, &states).is_ok());
+    }
+
+    /// The issuer's template; its text is JSON between the placeholders.
+    #[test]
+    fn the_issuers_permission_policy_denies_the_same_reads() {
+        let template = include_str!("../../../templates/policies/permission-policy.json");
+        for (sid, reads) in [("NeverReadData", DATA_READS), ("NeverReadDataDirectly", DIRECT_DATA_READS)] {
+            let (_, rest) = template.split_once(&format!("\"Sid\": \"{sid}\"")).unwrap();
+            let (_, rest) = rest.split_once("\"Action\": ").unwrap();
+            let (list, _) = rest.split_once(']').unwrap();
+            let denied: Vec<String> = serde_json::from_str(&format!("{list}]")).unwrap();
+            assert_eq!(denied, reads, "{sid}");
+        }
+    }
+
+    #[test]
+    fn functions_and_parameters_are_read_by_services_only() {
+        let policy: Value = serde_json::from_str(&scan(&[]).inline.unwrap()).unwrap();
+        let statement = &policy["Statement"][2];
+        assert_eq!(statement["Action"], json!(DIRECT_DATA_READS));
+        assert_eq!(statement["Condition"], json!({"Bool": {"aws:ViaAWSService": "false"}}));
+    }
+
+    #[test]
     fn the_whole_role_is_not_narrowed_and_other_partitions_have_their_own_arns() {
-        assert_eq!(SessionPolicy::of(SessionScope::Role, Partition::Aws, &[]), SessionPolicy::default());
-        let policy = SessionPolicy::of(SessionScope::Scan, Partition::AwsCn, &sources(&["s3://tf-state/x"]));
+        assert_eq!(SessionPolicy::of(SessionScope::Role, Partition::Aws, &[]), Ok(SessionPolicy::default()));
+        let policy = SessionPolicy::of(SessionScope::Scan, Partition::AwsCn, &sources(&["s3://tf-state/x"])).unwrap();
         assert_eq!(policy.managed, ["arn:aws-cn:iam::aws:policy/ReadOnlyAccess"]);
         assert!(policy.inline.unwrap().contains("arn:aws-cn:s3:::tf-state/*"));
     }

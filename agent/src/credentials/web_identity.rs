@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
 use super::refusal::{self, Again};
-use super::{REFRESH_BEFORE, SessionPolicy};
+use super::{NoRoom, REFRESH_BEFORE, SessionPolicy};
 use crate::aws::{AwsFailure, Service};
 use crate::clock::SharedClock;
 use crate::fault::Fault;
@@ -122,7 +122,8 @@ impl Inner {
     async fn exchange(&self, token: &FederationToken) -> Result<Credentials, (Fault, Again)> {
         let name = session_name(token.jti());
         // The scope that was granted, not the one that was asked for.
-        let policy = SessionPolicy::of(token.scope(), self.wanted.role.partition(), &self.wanted.states);
+        let policy = SessionPolicy::of(token.scope(), self.wanted.role.partition(), &self.wanted.states)
+            .map_err(|no_room| (not_narrowed(&no_room), Again::Never))?;
         let managed = policy.managed.iter().map(|arn| PolicyDescriptorType::builder().arn(arn).build()).collect();
         let answer = self
             .sts
@@ -174,6 +175,13 @@ impl ProvideCredentials for WebIdentity {
         // The fault rides along as the source, and AwsFailure finds it there again.
         future::ProvideCredentials::new(async { self.session().await.map_err(CredentialsError::provider_error) })
     }
+}
+
+fn not_narrowed(no_room: &NoRoom) -> Fault {
+    Fault::new(Code::ConfigInvalid, "the session can't be narrowed to the states' buckets").because(no_room).hint(
+        "Scan in several runs with fewer buckets each in scan.states, or give state buckets names that begin alike. \
+         scan.narrow_session = false lets the session do all that the role may.",
+    )
 }
 
 /// The role session's name: `driftwise-<jti>`, so that a `CloudTrail` row leads to the token's row in the issuer's audit log.

@@ -213,13 +213,13 @@ fn tls(config: &Config, now_s: i64) -> Check {
     let Some(files) = config.server.tls.clone() else {
         return Check::good("tls", "none: a proxy in front must terminate TLS");
     };
-    match Certificate::load(files, now_s) {
-        Ok(certificate) if certificate.expires_at_s() <= now_s => {
-            Check::fault("tls", format!("the certificate expired at {}", rfc3339(certificate.expires_at_s())))
-        }
-        Ok(certificate) => {
-            Check::good("tls", format!("the certificate is valid until {}", rfc3339(certificate.expires_at_s())))
-        }
+    match Certificate::load(files, config.server.certificate_host()) {
+        Ok(certificate) => match certificate.faults(now_s) {
+            faults if faults.is_empty() => {
+                Check::good("tls", format!("the certificate is valid until {}", rfc3339(certificate.expires_at_s())))
+            }
+            faults => Check::fault("tls", faults.join("; ")),
+        },
         Err(error) => Check::fault("tls", error.to_string()),
     }
 }

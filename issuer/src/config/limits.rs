@@ -19,8 +19,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// `request_timeout`: from a request's headers to its answer, body included. Default 20 s.
     pub request_timeout: Duration,
-    /// `idle_timeout`: how long a connection may lie still between two requests, and how long a client may leave an answer
-    /// untaken. Default 75 s; longer than a proxy keeps its idle connections, else the proxy now and then meets a closed one.
+    /// `idle_timeout`: how long a connection may take from the end of an answer to the end of the next request's headers, and how
+    /// long a client may leave an answer untaken. Default 75 s; longer than a proxy keeps its idle connections, else the proxy now and then meets a closed one.
     pub idle_timeout: Duration,
     /// `connection_age`: a connection takes no new requests after this time. Default 1 h.
     pub connection_age: Duration,

@@ -52,6 +52,13 @@ pub enum ForwardedHeader {
 }
 
 impl Server {
+    /// The name that the issuer's own certificate must have: the issuer URL's host. None behind trusted proxies: clients see
+    /// the proxies' certificate.
+    pub(crate) fn certificate_host(&self) -> Option<String> {
+        let url = url::Url::parse(self.issuer_url.as_str()).ok().filter(|_| self.trusted_proxies.is_empty())?;
+        url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
+    }
+
     pub(super) fn new(issuer_url: IssuerUrl) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),

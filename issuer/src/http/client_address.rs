@@ -84,13 +84,14 @@ impl TrustedProxies {
         };
         // Several header lines are one list (RFC 9110, section 5.3).
         let lines = headers.get_all(name).iter().rev();
-        let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+        // Bytes, and each hop by itself: what a client wrote on the left must not spoil what proxies appended to it.
+        let hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         let mut client = peer;
         for hop in hops {
-            let address = match self.header {
+            let address = std::str::from_utf8(hop).ok().and_then(|hop| match self.header {
                 ForwardedHeader::XForwardedFor => address(hop),
                 ForwardedHeader::Forwarded => forwarded_for(hop),
-            };
+            });
             // What can't be read hides whoever is behind it: the proxy that passed it on stands for them.
             let Some(address) = address else { return client };
             client = ClientAddress::new(address);
@@ -140,11 +141,15 @@ mod tests {
     }
 
     fn client(header: ForwardedHeader, peer: &str, lines: &[&str]) -> String {
+        client_of_bytes(header, peer, &lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>())
+    }
+
+    fn client_of_bytes(header: ForwardedHeader, peer: &str, lines: &[&[u8]]) -> String {
         let networks = ["10.0.0.0/8", "2001:db8:1::/48"].map(|network| network.parse().unwrap());
         let mut headers = HeaderMap::new();
         for line in lines {
             let name = if header == ForwardedHeader::Forwarded { FORWARDED } else { X_FORWARDED_FOR };
-            headers.append(name, HeaderValue::from_str(line).unwrap());
+            headers.append(name, HeaderValue::from_bytes(line).unwrap());
         }
         TrustedProxies::new(networks.into(), header).client(ip(peer), &headers).to_string()
     }
@@ -169,6 +174,18 @@ mod tests {
         for garbage in ["unknown", "", "1.2.3", "198.51.100.1, x", "a\tb", "198.51.100.1,"] {
             assert_eq!(read("10.0.0.1", &[garbage]), "10.0.0.1", "{garbage:?}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_no_hop_to_their_right() {
+        let read = |lines: &[&[u8]]| client_of_bytes(ForwardedHeader::XForwardedFor, "10.0.0.1", lines);
+        assert_eq!(read(&[b"\xff, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(read(&[b"\xff", b"198.51.100.1, 10.2.3.4"]), "198.51.100.1", "several lines");
+        assert_eq!(read(&[b"198.51.100.1, \xff"]), "10.0.0.1", "the walk ends at the last trusted proxy");
+        assert_eq!(read(&[b"198.51.100.1, \xff, 10.2.3.4"]), "10.2.3.4");
+        assert_eq!(read(&[b"198.51.100.1", b"198.51.100.1\xff, 10.2.3.4"]), "10.2.3.4");
+        let forwarded = client_of_bytes(ForwardedHeader::Forwarded, "10.0.0.1", &[b"for=\xff, for=198.51.100.1"]);
+        assert_eq!(forwarded, "198.51.100.1");
     }
 
     #[test]

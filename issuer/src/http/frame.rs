@@ -11,18 +11,19 @@ use std::time::Duration;
 
 use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::Method;
-use axum::http::header::{ALLOW, DATE, HeaderName, HeaderValue};
+use axum::http::header::{ALLOW, CONNECTION, DATE, HeaderName, HeaderValue};
+use axum::http::{Method, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::body_watch::BodyWatch;
 use super::client_address::ClientAddress;
 use super::date;
 use super::problem::Problem;
-use super::routes::ROUTES;
+use super::routes::{READY, ROUTES};
 use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +37,7 @@ pub(super) async fn surround(State(app): State<Arc<App>>, mut request: Request, 
     let took = || app.clock().uptime().saturating_sub(began);
     let answered = async {
         let response = complete(&app, answer(&app, request, next).await, &request_id);
-        log_failure(&response, took());
+        log_answer(&response, route, took());
         response
     };
     let mut response = answered.instrument(span).await;
@@ -55,10 +56,17 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
     if request.body().size_hint().lower() > app.limits().body_bytes as u64 {
         return Problem::too_large().into_response();
     }
+    let is_http_1 = request.version() <= Version::HTTP_11;
+    let (body, request) = BodyWatch::of(request);
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(app.limits().request_timeout, handled).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => after_panic(&*panic),
+        // What may still come of the body is not read. HTTP/2 ends the stream alone.
+        Err(_) if body.is_awaited() && is_http_1 => {
+            ([(CONNECTION, HeaderValue::from_static("close"))], Problem::body_timeout()).into_response()
+        }
+        Err(_) if body.is_awaited() => Problem::body_timeout().into_response(),
         Err(_) => Problem::timeout().into_response(),
     }
 }
@@ -89,11 +97,13 @@ fn is_plain(id: &[u8]) -> bool {
 /// Completes every answer.
 fn complete(app: &App, mut response: Response, request_id: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let allow = response.headers_mut().remove(ALLOW);
+        // RFC 9110, sections 15.5.6 and 15.5.9: a 405 says what would be allowed, a 408 that the connection ends.
+        let kept = [ALLOW, CONNECTION].map(|name| (response.headers_mut().remove(&name), name));
         response = problem.with_request_id(request_id);
-        // RFC 9110, section 15.5.6: a 405 says what would be allowed.
-        if let Some(allow) = allow {
-            response.headers_mut().insert(ALLOW, allow);
+        for (value, name) in kept {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
         }
     }
     let headers = response.headers_mut();
@@ -107,9 +117,10 @@ fn complete(app: &App, mut response: Response, request_id: &str) -> Response {
 }
 
 /// What went wrong stands in lines of its own; this one says which answer the caller was given.
-fn log_failure(response: &Response, took: Duration) {
+fn log_answer(response: &Response, route: &str, took: Duration) {
     let status = response.status();
-    if status.is_server_error() {
+    // Who asks for readiness asks again and again: there the log has the changes.
+    if status.is_server_error() && route != READY {
         tracing::error!(status = status.as_u16(), took_ms = took.as_millis(), "the request failed");
     } else {
         tracing::debug!(status = status.as_u16(), took_ms = took.as_millis(), "answered");

@@ -4,6 +4,7 @@
 //! becomes a status in `problem` and, for the token endpoint, in `oauth_error`, and nowhere else.
 
 mod api;
+mod body_watch;
 pub(crate) mod client_address;
 mod date;
 mod frame;
@@ -12,6 +13,7 @@ mod oauth_error;
 mod problem;
 mod public_documents;
 pub(crate) mod rate_limit;
+pub(crate) mod readiness;
 mod routes;
 pub(crate) mod server;
 mod web;

@@ -58,6 +58,12 @@ impl Problem {
             .detail("The request was given up. Try again later.")
     }
 
+    /// RFC 9110, section 15.5.9.
+    pub(super) fn body_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request came too slowly")
+            .detail("Its body was not whole in the time that a request may take. Send it again, faster.")
+    }
+
     pub(super) fn not_ready() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The issuer is not ready")
             .detail("Its store or its signing keys are not in order. The log says why.")

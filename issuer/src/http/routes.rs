@@ -38,6 +38,9 @@ pub struct Route {
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
+/// Whether the issuer can work.
+pub(super) const READY: &str = "/readyz";
+
 /// Every route. The router is made from this table, and a test holds each row to every wrong caller.
 pub const ROUTES: &[Route] = &[
     public("/", || get(web::index)),
@@ -50,7 +53,7 @@ pub const ROUTES: &[Route] = &[
     public(paths::ORG_JWKS, || get(api::discovery::jwks_of_org)),
     public(paths::ORG_FEDERATION_INFO, || get(api::discovery::federation_info_of_org)),
     public("/healthz", || get(api::health::alive)),
-    public("/readyz", || get(api::health::ready)),
+    public(READY, || get(api::health::ready)),
     Route { method: Method::POST, path: paths::TOKEN, caller: Caller::Agent, handler: || post(api::token::issue) },
     Route {
         method: Method::POST,

@@ -24,7 +24,8 @@ struct BucketView<'a> {
 /// reads each resource with the caller's own permissions: those come with the managed policy `ReadOnlyAccess` beside this one.
 ///
 /// `ReadOnlyAccess` reaches further than descriptions: it reads objects, table items, messages and logs. A scan needs none of
-/// them, so this policy denies them, and every object but the state where its bucket is given. (The registry lists
+/// them, so this policy denies those that it lists (functions' code and parameters only to the session itself: Cloud Control
+/// reads both to describe them), and every object but the state where its bucket is given. (The registry lists
 /// `dynamodb:GetItem` and `s3:GetObject` for the read handlers of a few rare types, such as `AWS::RUM::AppMonitor`; those become
 /// gaps where the handler really calls them.)
 pub fn permission_policy(partition: Partition, state: Option<&StateLocation>) -> Result<PolicyDocument, SetupError> {

@@ -80,7 +80,7 @@ fn an_org_an_account_and_a_code_in_four_commands() {
     let trust = program.json(&["setup", "trust-policy", "--org", org, "--account", "123456789012"]);
     assert_eq!(trust["Statement"][0]["Condition"]["StringEquals"]["aws:RequestTag/dw_org_id"], org);
     let permission = program.json(&["setup", "permission-policy", "--org", org, "--account", "123456789012"]);
-    assert_eq!(permission["Statement"].as_array().unwrap().len(), 4);
+    assert_eq!(permission["Statement"].as_array().unwrap().len(), 5);
     let bucket = program.json(&[
         "setup",
         "bucket-policy",

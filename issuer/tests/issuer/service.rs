@@ -118,7 +118,17 @@ async fn a_body_that_never_ends_is_answered_and_the_connection_ended() {
                 Content-Type: application/x-www-form-urlencoded\r\n\r\ngrant_type";
     stream.write_all(head.as_bytes()).await.unwrap();
     let rest = rest(&mut stream).await;
-    assert!(rest.starts_with("HTTP/1.1 503 ") && rest.contains("\"timeout\""), "{rest}");
+    assert!(rest.starts_with("HTTP/1.1 408 ") && rest.contains("\"request_timeout\""), "{rest}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_names_nothing() {
+    let issuer = issuer(|_| {}).await;
+    for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/federation-info"] {
+        let response = issuer.get(&format!("/orgs/%ff{path}")).await;
+        assert_eq!(response.status(), 404, "{path}");
+        assert_eq!(response.json::<driftwise_contract::wire::Problem>().await.unwrap().code, "not_found");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::super::problem::Problem;
 use super::bearer::CallingApiKey;
+use super::path_word::PathWord;
 use crate::Error;
 use crate::accounts::ApiKeyScope;
 use crate::app::App;
@@ -62,7 +63,7 @@ struct LogPage {
 pub(in crate::http) async fn list(
     State(app): State<Arc<App>>,
     key: CallingApiKey,
-    Path(org): Path<String>,
+    PathWord(org): PathWord,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let scope = key.require(ApiKeyScope::ReadAudit, &org)?;
@@ -85,7 +86,7 @@ pub(in crate::http) async fn list(
 pub(in crate::http) async fn check(
     State(app): State<Arc<App>>,
     key: CallingApiKey,
-    Path(org): Path<String>,
+    PathWord(org): PathWord,
     remembered: Result<Query<Remembered>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let scope = key.require(ApiKeyScope::ReadAudit, &org)?;

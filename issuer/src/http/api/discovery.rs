@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderValue, IF_NONE_MATCH,
     X_CONTENT_TYPE_OPTIONS,
@@ -14,6 +14,7 @@ use driftwise_contract::OrgId;
 
 use super::super::date;
 use super::super::problem::Problem;
+use super::path_word::PathWord;
 use crate::Error;
 use crate::app::App;
 use crate::federation::{Document, Documents};
@@ -38,7 +39,7 @@ pub(in crate::http) async fn federation_info(State(app): State<Arc<App>>, reques
 /// `GET /orgs/{org_id}/.well-known/openid-configuration`
 pub(in crate::http) async fn openid_configuration_of_org(
     State(app): State<Arc<App>>,
-    Path(org): Path<String>,
+    PathWord(org): PathWord,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     answer_of_org(&app, &org, &headers, |documents| &documents.discovery)
@@ -47,7 +48,7 @@ pub(in crate::http) async fn openid_configuration_of_org(
 /// `GET /orgs/{org_id}/.well-known/jwks.json`
 pub(in crate::http) async fn jwks_of_org(
     State(app): State<Arc<App>>,
-    Path(org): Path<String>,
+    PathWord(org): PathWord,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     answer_of_org(&app, &org, &headers, |documents| &documents.jwks)
@@ -56,7 +57,7 @@ pub(in crate::http) async fn jwks_of_org(
 /// `GET /orgs/{org_id}/federation-info`
 pub(in crate::http) async fn federation_info_of_org(
     State(app): State<Arc<App>>,
-    Path(org): Path<String>,
+    PathWord(org): PathWord,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     answer_of_org(&app, &org, &headers, |documents| &documents.federation_info)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use driftwise_contract::wire::FederationTokenRequest;
@@ -12,6 +12,7 @@ use driftwise_contract::wire::FederationTokenRequest;
 use super::super::client_address::ClientAddress;
 use super::super::problem::Problem;
 use super::bearer::CallingApiKey;
+use super::path_word::PathWord;
 use crate::Error;
 use crate::accounts::ApiKeyScope;
 use crate::app::App;
@@ -24,7 +25,7 @@ pub(in crate::http) async fn create(
     State(app): State<Arc<App>>,
     address: ClientAddress,
     key: CallingApiKey,
-    Path(org): Path<String>,
+    PathWord(org): PathWord,
     request: Result<Json<FederationTokenRequest>, JsonRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let scope = key.require(ApiKeyScope::CreateFederationToken, &org)?;

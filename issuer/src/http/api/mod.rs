@@ -6,4 +6,5 @@ mod bearer;
 pub(super) mod discovery;
 pub(super) mod federation_token;
 pub(super) mod health;
+mod path_word;
 pub(super) mod token;

@@ -1,7 +1,7 @@
 //! One connection, from its socket to its end.
 
 use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 
 use super::idle::IdleGuard;
@@ -96,19 +96,30 @@ impl Connections {
         // Answers are small and written at once: waiting for more would only delay them. It fails on sockets that are gone.
         let _ = stream.set_nodelay(true);
         let stream = IdleGuard::new(stream, self.idle_timeout, self.metrics.clone());
-        let Some(tls) = &self.tls else { return self.requests(stream, peer, stopped).await };
-        match timeout(self.header_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.requests(stream, peer, stopped).await,
-            Ok(Err(error)) => {
+        // One timer for the handshake and the first headers together.
+        let mut first = pin!(sleep(self.header_timeout));
+        let Some(tls) = &self.tls else { return self.requests(stream, peer, first, stopped).await };
+        let shaken = tokio::select! {
+            shaken = tls.accept(stream) => shaken,
+            () = &mut first => return self.metrics.connections.ended(ConnectionEnd::NoRequest),
+        };
+        match shaken {
+            Ok(stream) => self.requests(stream, peer, first, stopped).await,
+            Err(error) => {
                 tracing::debug!(client.address = %peer, error = %error, "a TLS handshake failed");
                 self.metrics.connections.ended(ConnectionEnd::Handshake);
             }
-            Err(_) => self.metrics.connections.ended(ConnectionEnd::NoRequest),
         }
     }
 
-    async fn requests<S>(&self, stream: S, peer: ClientAddress, mut stopped: watch::Receiver<bool>)
-    where
+    /// `first`: ends when the headers of the first request must have come.
+    async fn requests<S>(
+        &self,
+        stream: S,
+        peer: ClientAddress,
+        mut first: Pin<&mut Sleep>,
+        mut stopped: watch::Receiver<bool>,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let has_asked = Arc::new(AtomicBool::new(false));
@@ -119,7 +130,6 @@ impl Connections {
             self.router.call(request.map(Body::new))
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
-        let mut first = pin!(sleep(self.header_timeout));
         let mut end = pin!(sleep(self.age_max));
         let (mut is_waiting, mut is_ending) = (true, false);
         loop {
@@ -159,5 +169,28 @@ struct Open<'a>(&'a Metrics);
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.connections.open.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handshake_leaves_the_first_headers_what_is_left_of_the_time() {
+        // A limit that this test does not live to see: what ends the connection is the deadline that it began with.
+        let limits = Limits {
+            header_timeout: Duration::from_hours(1),
+            idle_timeout: Duration::from_hours(2),
+            ..Limits::default()
+        };
+        let metrics = Arc::new(Metrics::default());
+        let connections = Connections::new(Router::new(), &limits, TrustedProxies::default(), None, metrics);
+        let (stream, _silent) = tokio::io::duplex(64);
+        let (_stop, stopped) = watch::channel(false);
+        let peer = ClientAddress::new([192, 0, 2, 1].into());
+        let over = pin!(sleep(Duration::ZERO));
+        let served = connections.requests(stream, peer, over, stopped);
+        tokio::time::timeout(Duration::from_mins(1), served).await.expect("it ends at the deadline");
     }
 }

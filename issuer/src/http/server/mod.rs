@@ -3,7 +3,7 @@
 //! | against | what |
 //! |---|---|
 //! | headers that never end (slowloris) | a connection must finish its first request's headers, TLS handshake included, in `header_timeout` |
-//! | idle connections | between two requests, and while nothing moves, `idle_timeout` |
+//! | idle connections, slow headers of a later request | from the end of an answer to the end of the next request's headers, and while nothing moves, `idle_timeout` |
 //! | bodies that never end | `request_timeout`, in the router; then the connection ends with the answer |
 //! | many connections | a count of all and one per client; what is beyond is closed at once |
 //! | connections for ever | `connection_age`: no new requests after it |
