@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::accounts::{IssuerKeys, Pepper};
-use crate::audit::Ledger;
+use crate::audit::{Ledger, SealKey, Sealer};
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, Limits};
 use crate::federation::{
@@ -29,7 +29,7 @@ use crate::jobs::{self, Runner};
 use crate::keyring::{KeySetId, KeyVault, Keyring};
 use crate::publication::Publishing;
 use crate::secrets;
-use crate::store::{Store, orgs};
+use crate::store::{Store, StoreError, orgs};
 use crate::telemetry::metrics::Metrics;
 
 pub use crate::keyring::LostKeys;
@@ -48,6 +48,7 @@ pub(crate) struct App {
     recent_assertions: RecentAssertions,
     keyring: Keyring,
     pepper: Pepper,
+    sealer: Sealer,
     settings: Settings,
     publications: ArcSwap<Publications>,
     publishing: Publishing,
@@ -146,6 +147,21 @@ impl App {
     /// What API keys are hashed with.
     pub(crate) fn pepper(&self) -> &Pepper {
         &self.pepper
+    }
+
+    /// What the audit log's seals are checked with.
+    pub(crate) fn seal_key(&self) -> &SealKey {
+        self.sealer.key()
+    }
+
+    /// Seals the ends of the audit log's chains. A chain that does not continue what was sealed is told in the log, loudly,
+    /// and not sealed.
+    pub(crate) async fn seal_audit_log(&self) -> Result<(), StoreError> {
+        let mut db = self.store.connection().await?;
+        for (chain, fault) in self.sealer.seal(&mut db, self.clock.now_ms()).await? {
+            tracing::error!(audit.chain = %chain, error = %fault, "the audit log was tampered with: not sealing this chain");
+        }
+        Ok(())
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -280,6 +296,7 @@ impl Issuer {
             signing: SigningPool::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
             recent_assertions: RecentAssertions::default(),
             keyring,
+            sealer: Sealer::new(SealKey::of(&pepper)),
             pepper,
             settings,
             publications,
@@ -393,6 +410,11 @@ impl RunningIssuer {
         // What waits for its row still gets it; a token without one does not leave.
         if tokio::time::timeout(STORE_CLOSE_GRACE, self.ledger.shutdown()).await.is_err() {
             tracing::warn!("the audit log's writer is still busy; ending without it");
+        }
+        match tokio::time::timeout(STORE_CLOSE_GRACE, self.app.seal_audit_log()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %error, "can't seal the end of the audit log"),
+            Err(_) => tracing::warn!("can't seal the end of the audit log in time"),
         }
         // A request that still runs may hold a connection of the store; what it committed is durable without the close.
         if tokio::time::timeout(STORE_CLOSE_GRACE, self.app.store.close()).await.is_err() {

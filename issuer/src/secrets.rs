@@ -28,8 +28,18 @@ pub async fn pepper(store: &Store, master_keys: &MasterKeys, now_ms: i64) -> Res
         // Another process may have been first: what lies in the store counts.
         sealed_secrets::find(&mut db, PEPPER).await?.unwrap_or(jwe)
     };
+    open(&jwe, master_keys)
+}
+
+/// The pepper, where there is one.
+pub async fn existing_pepper(store: &Store, master_keys: &MasterKeys) -> Result<Option<Pepper>, Error> {
+    let jwe = sealed_secrets::find(&mut *store.connection().await?, PEPPER).await?;
+    jwe.map(|jwe| open(&jwe, master_keys)).transpose()
+}
+
+fn open(jwe: &str, master_keys: &MasterKeys) -> Result<Pepper, Error> {
     let fault = |cause| KeyringError::SealedSecret { name: PEPPER.into(), cause };
-    let secret = open_secret(PURPOSE, PEPPER, &jwe, master_keys).map_err(fault)?;
+    let secret = open_secret(PURPOSE, PEPPER, jwe, master_keys).map_err(fault)?;
     Ok(Pepper::from_secret(secret.expose_secret()).ok_or_else(|| fault(SealFault::Format))?)
 }
 

@@ -31,6 +31,12 @@ impl Pepper {
         self.0.expose_secret()
     }
 
+    /// A key of HMAC-SHA-256 for another purpose, named by the label: HMAC of it under the pepper. A label must not begin like
+    /// what API keys are hashed as.
+    pub(crate) fn derived_key(&self, label: &[u8]) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.hmac_key(), label).as_ref())
+    }
+
     /// The pepper as key of HMAC-SHA-256.
     pub(super) fn hmac_key(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret())

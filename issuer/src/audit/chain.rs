@@ -43,6 +43,11 @@ pub struct RowHash([u8; 32]);
 impl RowHash {
     /// What stands in for the hash before a chain's first row.
     pub const NONE: Self = Self([0; 32]);
+
+    /// Its bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Display for RowHash {
@@ -88,6 +93,15 @@ impl serde::Serialize for RowHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// 64 lower-case hexadecimal digits of 32 bytes; fewer of fewer.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The end of a chain.

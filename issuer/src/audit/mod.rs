@@ -7,8 +7,9 @@
 //! - A token's row goes through the [`Ledger`]: one writer commits the rows of many requests at once, and answers each when
 //!   its row is durable. In the same transaction it takes the client assertion (each counts once) and checks that nothing
 //!   of what the token was decided by has changed since ([`LedgerEntry::authority`]).
-//! - [`verify`] recomputes a chain. What it can't see by itself is a whole store put back to an older copy: for that, someone
-//!   else keeps the last number and hash, and hands them in ([`Expected`]).
+//! - A [`Sealer`] seals the ends of chains under a key that the store does not hold in the clear: see [`seal`].
+//! - [`verify`] recomputes a chain and checks its seals. What it can't see by itself is a store put back to an older state, or
+//!   seals removed together with what they sealed: for that, someone else keeps the last number and hash ([`Expected`]).
 //! - [`ocsf`] is the form in which other systems take rows.
 //!
 //! To add an event, see [`event`].
@@ -19,6 +20,7 @@ pub mod event;
 mod ledger;
 mod mints;
 pub mod ocsf;
+mod seal;
 pub mod verify;
 mod view;
 
@@ -27,7 +29,8 @@ pub use chain::{Chain, FORM, Head, RowHash};
 pub use event::{Actor, Body, Event, KeyEvent, Record, RefusalReason, TokenMinted, TokenRefused};
 pub use ledger::{Ledger, LedgerEntry, LedgerFault, OnTheWay, UsedAssertion};
 pub use mints::{UnexpiredMints, unexpired_mints};
-pub use verify::{ChainFault, Expected, Verified, VerifyError, verify, verify_all};
+pub use seal::{SealKey, Sealer};
+pub use verify::{ChainFault, Expected, Seals, Verified, VerifyError, verify, verify_all};
 pub use view::{RowView, VerdictView};
 
 use crate::store::{StoreError, Tx, audit};

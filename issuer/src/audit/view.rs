@@ -38,6 +38,12 @@ pub struct VerdictView {
     /// The hash of its last row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<RowHash>,
+    /// The number of the last sealed row; 0 when none is, none told when the seals were not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed_to: Option<i64>,
+    /// When the chain's first seal was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed_since: Option<String>,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -62,11 +68,14 @@ impl RowView {
 impl VerdictView {
     /// The view of a verdict.
     pub fn of(chain: &impl ToString, done: &Result<Verified, ChainFault>) -> Self {
+        let seals = done.as_ref().ok().and_then(|verified| verified.seals);
         Self {
             chain: chain.to_string(),
             intact: done.is_ok(),
             rows: done.as_ref().ok().map(|verified| verified.rows),
             hash: done.as_ref().ok().map(|verified| verified.hash),
+            sealed_to: seals.map(|seals| seals.last_seq),
+            sealed_since: seals.and_then(|seals| seals.since_ms).map(|at_ms| rfc3339(at_ms.div_euclid(1000))),
             fault: done.as_ref().err().map(ToString::to_string),
         }
     }

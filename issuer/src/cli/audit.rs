@@ -4,8 +4,12 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use driftwise_contract::OrgId;
 
 use super::{Context, output, require_org};
-use crate::audit::{Chain, ChainFault, Expected, RowHash, RowView, VerdictView, VerifyError, ocsf, verify, verify_all};
-use crate::store::{Connection, audit};
+use crate::audit::{
+    Chain, ChainFault, Expected, RowHash, RowView, SealKey, Sealer, VerdictView, VerifyError, ocsf, verify, verify_all,
+};
+use crate::keyring::KeyVault;
+use crate::store::{Connection, Store, audit, audit_seals};
+use crate::{Error, secrets};
 
 /// How many rows are read at once.
 const PAGE: u16 = 500;
@@ -90,7 +94,7 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
     let store = context.store().await?;
     let mut db = store.connection().await?;
     match command {
-        Command::Verify(arguments) => run_verify(&arguments, &mut db, context).await,
+        Command::Verify(arguments) => run_verify(&arguments, &store, context).await,
         Command::List(List { chain, after_seq, limit }) => {
             let chain = chain.chain(&mut db).await?;
             let rows = audit::page(&mut db, chain, after_seq, limit).await?;
@@ -117,8 +121,28 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
     }
 }
 
-async fn run_verify(arguments: &Verify, db: &mut Connection, mut context: Context<'_>) -> anyhow::Result<()> {
-    let expected = Expected { min_seq: arguments.expected_min_seq, hash: arguments.expected_hash };
+/// The key that seals are checked with, where the master key is at hand.
+async fn open_seal_key(store: &Store, context: &Context<'_>) -> Result<Option<SealKey>, Error> {
+    let vault = KeyVault::new(&context.config.keys, &context.config.server.issuer_url, store);
+    let master_keys = vault.master_keys().await?;
+    Ok(secrets::existing_pepper(store, &master_keys).await?.map(|pepper| SealKey::of(&pepper)))
+}
+
+async fn run_verify(arguments: &Verify, store: &Store, mut context: Context<'_>) -> anyhow::Result<()> {
+    let opened = open_seal_key(store, &context).await;
+    let db = &mut *store.connection().await?;
+    let seal_key = match opened {
+        Ok(None) if audit_seals::any(db).await? => {
+            anyhow::bail!("there are seals, and the secret that they were made under is gone from the store")
+        }
+        Ok(key) => key,
+        Err(error) => {
+            output::say(&format!("warning: the seals were NOT checked, that takes the master key: {error}"));
+            None
+        }
+    };
+    let expected =
+        Expected { min_seq: arguments.expected_min_seq, hash: arguments.expected_hash, seal_key: seal_key.as_ref() };
     let verdicts = if arguments.org.is_some() || arguments.platform {
         let chain = ChainArgument { org: arguments.org }.chain(db).await?;
         let done = match verify(db, chain, expected).await {
@@ -128,32 +152,45 @@ async fn run_verify(arguments: &Verify, db: &mut Connection, mut context: Contex
         };
         vec![(chain.to_string(), done)]
     } else {
-        verify_all(db).await?
+        verify_all(db, seal_key.as_ref()).await?
     };
     let views: Vec<VerdictView> = verdicts.iter().map(|(chain, done)| VerdictView::of(chain, done)).collect();
-    context.output.rows(&["CHAIN", "STATE", "ROWS", "HASH"], &views, |verdict| {
+    context.output.rows(&["CHAIN", "STATE", "ROWS", "SEALED", "SINCE", "HASH"], &views, |verdict| {
         vec![
             verdict.chain.clone(),
             if verdict.intact { "intact" } else { "BROKEN" }.into(),
             verdict.rows.map(|rows| rows.to_string()).unwrap_or_default(),
+            verdict.sealed_to.map_or_else(|| "not checked".into(), |seq| seq.to_string()),
+            verdict.sealed_since.clone().unwrap_or_default(),
             verdict.hash.map(|hash| hash.to_string()).unwrap_or_default(),
         ]
     })?;
-    let missing = audit::missing_triggers(db).await?;
-    if !missing.is_empty() {
+    let triggers = audit::trigger_faults(db).await?;
+    if !triggers.is_empty() {
         output::say(&format!(
-            "warning: the store lacks the triggers {}: somebody removed what forbids to change rows",
-            missing.join(", ")
+            "warning: the triggers that forbid to change rows are not the issuer's: {}",
+            triggers.join(", ")
         ));
     }
     let broken: Vec<(&String, &ChainFault)> =
         verdicts.iter().filter_map(|(chain, done)| done.as_ref().err().map(|fault| (chain, fault))).collect();
     match broken.as_slice() {
-        [] if missing.is_empty() => Ok(()),
-        [] => anyhow::bail!("the chains are intact, but rows can be changed: triggers are missing"),
+        [] if triggers.is_empty() => match seal_key {
+            Some(key) => seal(db, key, context.clock.now_ms()).await,
+            None => Ok(()),
+        },
+        [] => anyhow::bail!("the chains are intact, but rows can be changed: triggers are missing or are others"),
         [(chain, fault)] => anyhow::bail!("the chain {chain} is broken: {fault}"),
         [(chain, fault), ..] => {
             anyhow::bail!("{} chains are broken; the first is {chain}: {fault}", broken.len())
         }
+    }
+}
+
+/// Seals the ends that were just found intact.
+async fn seal(db: &mut Connection, key: SealKey, now_ms: i64) -> anyhow::Result<()> {
+    match Sealer::new(key).seal(db, now_ms).await?.first() {
+        None => Ok(()),
+        Some((chain, fault)) => anyhow::bail!("the chain {chain} can't be sealed: {fault}"),
     }
 }

@@ -10,6 +10,7 @@ mod publish;
 mod read_back;
 mod rotate;
 mod runner;
+mod seal;
 mod sweep;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) fn all(app: &Arc<App>) -> Vec<Job> {
         rotate::refresh(app.clone()),
         rotate::rotate(app.clone()),
         sweep::job(app.clone()),
+        seal::job(app.clone()),
         certificate::job(app.clone()),
     ];
     let where_configured = [publish::job(app.clone()), read_back::job(app.clone())];

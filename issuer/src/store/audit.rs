@@ -123,19 +123,44 @@ pub async fn beyond_head(db: &mut Connection, chain: Chain) -> Result<Option<i64
     Ok(row.map(|(seq,)| seq))
 }
 
-/// Those triggers of the log that are missing. `SQLite`'s catalogue; PostgreSQL has another.
-pub async fn missing_triggers(db: &mut Connection) -> Result<Vec<&'static str>, StoreError> {
-    const TRIGGERS: [&str; 5] = [
-        "audit_log_no_update",
-        "audit_log_no_delete",
-        "audit_log_no_replace",
-        "audit_heads_only_advance",
-        "audit_heads_no_delete",
+/// What is wrong with the triggers that guard the log, in words: one that is gone, is another than the migration made, or was
+/// never made by one. `SQLite`'s catalogue; PostgreSQL has another.
+pub async fn trigger_faults(db: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' \
+         AND lower(tbl_name) IN ('audit_log', 'audit_heads', 'audit_seals') ORDER BY name",
+    )
+    .fetch_all(db)
+    .await?;
+    let mut found: HashMap<String, String> = rows.into_iter().collect();
+    let mut faults = Vec::new();
+    for (name, made) in guards() {
+        match found.remove(name) {
+            None => faults.push(format!("{name} is missing")),
+            Some(sql) if sql != made => faults.push(format!("{name} was changed")),
+            Some(_) => {}
+        }
+    }
+    let mut strange: Vec<String> = found.into_keys().map(|name| format!("{name} is none of the issuer's")).collect();
+    strange.sort();
+    faults.append(&mut strange);
+    Ok(faults)
+}
+
+/// The triggers on the log's tables as the migrations make them: name and statement.
+fn guards() -> impl Iterator<Item = (&'static str, &'static str)> {
+    const MIGRATIONS: [&str; 2] = [
+        include_str!("../../migrations/0004_audit_authority.sql"),
+        include_str!("../../migrations/0011_audit_seals.sql"),
     ];
-    let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetch_all(db).await?;
-    let is_there = |name: &&str| rows.iter().any(|(found,)| found == name);
-    Ok(TRIGGERS.into_iter().filter(|name| !is_there(name)).collect())
+    let begin = "CREATE TRIGGER ";
+    MIGRATIONS.into_iter().flat_map(move |sql| sql.match_indices(begin).map(move |(at, _)| &sql[at..])).filter_map(
+        move |rest| {
+            let name = rest[begin.len()..].split_whitespace().next().filter(|name| name.starts_with("audit_"))?;
+            // SQLite's catalogue has the statement as it was written, without the semicolon after END.
+            rest.find("END;").map(|end| (name, &rest[..end + "END".len()]))
+        },
+    )
 }
 
 /// Up to `limit` rows of a chain after a number, in order.
@@ -172,12 +197,14 @@ pub async fn page_back(
     Ok(rows.into_iter().map(convert).collect())
 }
 
-/// Every chain that has a head or a row, in order.
+/// Every chain that has a head, a row or a seal, in order.
 pub async fn chains(db: &mut Connection) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit_log ORDER BY 1")
-            .fetch_all(db)
-            .await?;
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT chain FROM audit_heads UNION SELECT DISTINCT chain FROM audit_log \
+             UNION SELECT DISTINCT chain FROM audit_seals ORDER BY 1",
+    )
+    .fetch_all(db)
+    .await?;
     Ok(rows.into_iter().map(|(chain,)| chain).collect())
 }
 

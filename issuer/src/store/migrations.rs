@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "authority of key states", include_str!("../../migrations/0008_authority_of_key_states.sql")),
     (9, "assertions by steady time", include_str!("../../migrations/0009_assertions_steady_time.sql")),
     (10, "faults of replicas", include_str!("../../migrations/0010_replica_faults.sql")),
+    (11, "seals of the audit log", include_str!("../../migrations/0011_audit_seals.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
+pub mod audit_seals;
 pub mod authority;
 mod bulk;
 pub mod enrolment_codes;

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::audit::{Actor, Record, append};
+use crate::accounts::Pepper;
+use crate::audit::{Actor, Record, Sealer, append};
 use crate::store::{Store, execute};
 
 const NOW_MS: i64 = 1_800_000_000_000;
@@ -40,14 +41,14 @@ impl Scratch {
         tx.commit().await.unwrap();
     }
 
-    async fn verify(&self, expected: Expected) -> Result<Verified, ChainFault> {
+    async fn verify(&self, expected: Expected<'_>) -> Result<Verified, ChainFault> {
         let mut db = self.store.connection().await.unwrap();
         verdict(verify(&mut db, Chain::Org(self.org), expected).await).unwrap()
     }
 
     async fn is_intact(&self) -> bool {
         let mut db = self.store.connection().await.unwrap();
-        verify_all(&mut db).await.unwrap().iter().all(|(_, done)| done.is_ok())
+        verify_all(&mut db, None).await.unwrap().iter().all(|(_, done)| done.is_ok())
     }
 
     async fn run(&self, statement: &str) {
@@ -75,12 +76,77 @@ fn audit_triggers() -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn an_intact_log_verifies_and_missing_triggers_are_told() {
+async fn a_trigger_that_is_gone_or_another_is_told() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let store = Store::open(&directory.path().join("issuer.db")).await.unwrap();
+    let mut db = store.connection().await.unwrap();
+    assert_eq!(audit::trigger_faults(&mut db).await.unwrap(), Vec::<String>::new());
+    for statement in [
+        "DROP TRIGGER audit_log_no_update",
+        "DROP TRIGGER audit_seals_no_delete",
+        "CREATE TRIGGER audit_seals_no_delete BEFORE DELETE ON audit_seals WHEN 0 BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "CREATE TRIGGER quiet BEFORE INSERT ON audit_log BEGIN SELECT RAISE(IGNORE); END",
+    ] {
+        execute(&mut db, statement).await.unwrap();
+    }
+    let found = audit::trigger_faults(&mut db).await.unwrap();
+    let expected =
+        ["audit_log_no_update is missing", "audit_seals_no_delete was changed", "quiet is none of the issuer's"];
+    assert_eq!(found, expected);
+}
+
+/// A chain of another history with as many rows, all hashes and the head in order.
+async fn rewrite(scratch: &Scratch, rows: u64) {
+    scratch.run("DELETE FROM audit_log WHERE chain = 'ORG'").await;
+    scratch.run("DELETE FROM audit_heads WHERE chain = 'ORG'").await;
+    for count in 0..rows {
+        scratch.add(Chain::Org(scratch.org), Event::KeysResealed { count: 1000 + count }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_was_written_anew_with_all_its_hashes_does_not_fit_its_seals() {
     let scratch = Scratch::new().await;
-    assert!(scratch.is_intact().await);
-    assert_eq!(scratch.verify(Expected::default()).await.unwrap().rows, 4);
-    let missing = audit::missing_triggers(&mut scratch.store.connection().await.unwrap()).await.unwrap();
-    assert_eq!(missing, audit_triggers());
+    let chain = Chain::Org(scratch.org);
+    let pepper = Pepper::generate().unwrap();
+    let sealer = Sealer::new(SealKey::of(&pepper));
+    let sealed = Expected { seal_key: Some(sealer.key()), ..Expected::default() };
+    let unsealed = Seals { last_seq: 0, since_ms: None };
+    assert_eq!(scratch.verify(sealed).await.unwrap().seals, Some(unsealed));
+    let seal = async || {
+        let mut db = scratch.store.connection().await.unwrap();
+        sealer.seal(&mut db, NOW_MS).await.unwrap().into_iter().map(|(_, fault)| fault).collect::<Vec<_>>()
+    };
+    assert_eq!(seal().await, []);
+    scratch.add(chain, Event::KeysResealed { count: 7 }).await;
+    let to_four = Seals { last_seq: 4, since_ms: Some(NOW_MS) };
+    assert_eq!(scratch.verify(sealed).await.unwrap().seals, Some(to_four), "row 5 is not sealed yet");
+    assert_eq!(seal().await, []);
+    assert_eq!(scratch.verify(sealed).await.unwrap().seals.unwrap().last_seq, 5);
+    assert_eq!(scratch.verify(Expected::default()).await.unwrap().seals, None, "not checked");
+    let other = SealKey::of(&Pepper::generate().unwrap());
+    let by_other = Expected { seal_key: Some(&other), ..Expected::default() };
+    assert_eq!(scratch.verify(by_other).await.unwrap_err(), ChainFault::ForgedSeal { seq: 4 });
+
+    rewrite(&scratch, 6).await;
+    assert!(scratch.verify(Expected::default()).await.is_ok(), "by its hashes alone it looks whole");
+    assert_eq!(scratch.verify(sealed).await.unwrap_err(), ChainFault::NotAsSealed { seq: 4 });
+    assert_eq!(seal().await.len(), 1, "nor is it sealed");
+    rewrite(&scratch, 3).await;
+    assert_eq!(scratch.verify(sealed).await.unwrap_err(), ChainFault::SealedRowGone { seq: 5, last: 3 });
+
+    // The hash in the seals changed too: that takes the key.
+    rewrite(&scratch, 6).await;
+    for trigger in ["audit_seals_no_update", "audit_seals_no_delete"] {
+        scratch.run(&format!("DROP TRIGGER {trigger}")).await;
+    }
+    let change = "UPDATE audit_seals SET hash = (SELECT hash FROM audit_log l WHERE l.chain = 'ORG' AND l.seq = audit_seals.seq) \
+                  WHERE chain = 'ORG'";
+    scratch.run(change).await;
+    assert_eq!(scratch.verify(sealed).await.unwrap_err(), ChainFault::ForgedSeal { seq: 4 });
+    // And with no seals left, who sealed them once does not seal another history.
+    scratch.run("DELETE FROM audit_seals WHERE chain = 'ORG'").await;
+    assert_eq!(seal().await, [ChainFault::SealGone { seq: 5 }]);
 }
 
 #[tokio::test]
@@ -149,7 +215,7 @@ async fn rows_of_another_chain_or_order_do_not_fit_in() {
 async fn a_tail_that_was_cut_with_its_head_shows_to_who_remembers_the_end() {
     let scratch = Scratch::new().await;
     let before = scratch.verify(Expected::default()).await.unwrap();
-    let remembered = Expected { min_seq: Some(before.rows), hash: Some(before.hash) };
+    let remembered = Expected { min_seq: Some(before.rows), hash: Some(before.hash), seal_key: None };
     assert_eq!(scratch.verify(remembered).await.unwrap(), before);
     scratch.add(Chain::Org(scratch.org), Event::KeysResealed { count: 9 }).await;
     assert_eq!(scratch.verify(remembered).await.unwrap().rows, 5, "growth is no fault");
@@ -175,10 +241,10 @@ async fn a_chain_that_is_gone_as_a_whole_is_missed() {
     scratch.run("DELETE FROM audit_log WHERE chain = 'ORG'").await;
     scratch.run("DELETE FROM audit_heads WHERE chain = 'ORG'").await;
     let mut db = scratch.store.connection().await.unwrap();
-    let verdicts = verify_all(&mut db).await.unwrap();
+    let verdicts = verify_all(&mut db, None).await.unwrap();
     assert!(verdicts.contains(&(scratch.org.to_string(), Err(ChainFault::ChainGone { org: scratch.org }))));
     scratch.run("UPDATE audit_log SET chain = 'elsewhere' WHERE chain = 'platform' AND seq = 4").await;
-    let verdicts = verify_all(&mut db).await.unwrap();
+    let verdicts = verify_all(&mut db, None).await.unwrap();
     assert!(verdicts.iter().any(|(name, done)| name == "elsewhere" && done.is_err()));
 }
 
