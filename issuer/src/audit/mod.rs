@@ -7,8 +7,8 @@
 //! - A token's row goes through the [`Ledger`]: one writer commits the rows of many requests at once, and answers each when
 //!   its row is durable. In the same transaction it takes the client assertion (each counts once) and checks that nothing
 //!   of what the token was decided by has changed since ([`LedgerEntry::authority`]).
-//! - A [`Sealer`] seals the ends of chains under a key that the store does not hold in the clear: see [`seal`].
-//! - [`verify`] recomputes a chain and checks its seals. What it can't see by itself is a store put back to an older state, or
+//! - A [`Sealer`] seals the ends of chains under a key that the store does not hold in the clear.
+//! - [`verify()`] recomputes a chain and checks its seals. What it can't see by itself is a store put back to an older state, or
 //!   seals removed together with what they sealed: for that, someone else keeps the last number and hash ([`Expected`]).
 //! - [`ocsf`] is the form in which other systems take rows.
 //!

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Words and invariants:
-//! - A *set* has its own keys: [`KeySetId::Shared`], or one org's. One key of a set is active; one at most is staged.
+//! - A *set* has its own keys: [`super::KeySetId::Shared`], or one org's. One key of a set is active; one at most is staged.
 //! - *Publish ahead*: a key signs only after it was published, and seen at the public address where that is read back, for the
 //!   whole window: whoever holds an older copy of the key set has fetched a newer one by then.
 //! - *Keep after*: a key stays published after its last signature until its last token has expired everywhere.
