@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -129,7 +128,8 @@ impl CrashTest {
         let arguments = self.next_command().await?;
         let (stop, stopped) = watch::channel(false);
         let (sender, mut received) = mpsc::unbounded_channel();
-        let count = Arc::new(AtomicUsize::new(0));
+        let (count, mut counted) = watch::channel(0);
+        let count = Arc::new(count);
         let clients: Vec<_> = self
             .agents
             .iter()
@@ -146,13 +146,12 @@ impl CrashTest {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut command = self.programs.issuer(&arguments);
         let mut command = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn()?;
-        let counted = async {
-            while count.load(Ordering::SeqCst) < tokens {
-                tokio::task::yield_now().await;
-            }
+        let kill_point = async {
+            // An error means that nobody counts any more.
+            let _ = counted.wait_for(|count| *count >= tokens).await;
             tokio::time::sleep(pause).await;
         };
-        counted.await;
+        kill_point.await;
         let server = self.server.take().context("the issuer runs")?;
         let done = match victim {
             Victim::Issuer => {
@@ -265,7 +264,7 @@ async fn ask(
     role: String,
     stopped: watch::Receiver<bool>,
     tokens: mpsc::UnboundedSender<String>,
-    count: Arc<AtomicUsize>,
+    count: Arc<watch::Sender<usize>>,
 ) {
     while !*stopped.borrow() {
         let Ok(assertion) = agent.assertion(system_now_s(), |_| {}) else { return };
@@ -281,7 +280,7 @@ async fn ask(
             let _ = tokens.send(token);
         }
         // Counted either way: a refusal must not stop the test from reaching its kill point.
-        count.fetch_add(1, Ordering::SeqCst);
+        count.send_modify(|count| *count += 1);
     }
 }
 

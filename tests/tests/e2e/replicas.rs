@@ -220,7 +220,8 @@ async fn an_issuer_that_cant_publish_the_next_key_is_not_ready_and_holds_it_up()
     }
     let copy = copy.display().to_string();
     let third = pair.stage.serve(&[("DRIFTWISE_ISSUER__KEYS__DIRECTORY", &copy)]).await.unwrap();
-    assert!(reqwest::get(third.at("/readyz")).await.unwrap().status().is_success());
+    let ready = async || reqwest::get(third.at("/readyz")).await.unwrap().status().is_success().then_some(());
+    wait_for("the third issuer is ready", ready).await;
     let active = pair.active().await;
 
     pair.keys(&["rotate"]).await;
@@ -230,7 +231,9 @@ async fn an_issuer_that_cant_publish_the_next_key_is_not_ready_and_holds_it_up()
     };
     wait_for("the issuer without the new key is not ready", not_ready).await;
     for replica in &pair.replicas {
-        assert!(reqwest::get(replica.at("/readyz")).await.unwrap().status().is_success());
+        // On a busy machine a refresh may be late by a moment.
+        let ready = async || reqwest::get(replica.at("/readyz")).await.unwrap().status().is_success().then_some(());
+        wait_for("the issuer that publishes the new key is ready", ready).await;
         assert_eq!(pair.verify_everywhere(&pair.token(replica).await).await, active);
     }
     // Once it is gone, the others go on without it.
