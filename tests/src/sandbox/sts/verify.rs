@@ -1,7 +1,7 @@
 //! The signature of a web identity token.
 //!
-//! josekit does the checking, not jsonwebtoken: the issuer signs with the latter, a second library here keeps one library's
-//! mistake from agreeing with itself, and only josekit knows ES512, which STS takes too.
+//! josekit does the checking, not the issuer's own code: a library here keeps one mistake from agreeing with itself. It knows
+//! ES512 too, which STS takes.
 
 use base64::{
     Engine as _,
