@@ -56,22 +56,36 @@ pub(crate) fn rfc3339(seconds: i64) -> String {
         .unwrap_or_else(|| format!("{seconds} s since the epoch"))
 }
 
+/// A clock that stands still until a test turns it.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct TurnedClock(std::sync::atomic::AtomicI64);
+
+#[cfg(test)]
+impl TurnedClock {
+    pub(crate) fn at(now_ms: i64) -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self(now_ms.into()))
+    }
+
+    pub(crate) fn advance(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+impl Clock for TurnedClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug)]
-    struct At(i64);
-
-    impl Clock for At {
-        fn now_ms(&self) -> i64 {
-            self.0
-        }
-    }
-
     #[test]
     fn a_new_uuid_carries_the_clocks_time_and_differs_from_the_last() {
-        let clock = At(1_800_000_000_123);
+        let clock = TurnedClock::at(1_800_000_000_123);
         let (first, second) = (clock.new_uuid(), clock.new_uuid());
         assert_ne!(first, second);
         assert_eq!(first.get_version_num(), 7);

@@ -167,19 +167,9 @@ pub(super) async fn enforce(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
     use super::super::client_address::ClientNetwork;
     use super::*;
-
-    #[derive(Debug)]
-    struct Turned(AtomicI64);
-
-    impl Clock for Turned {
-        fn now_ms(&self) -> i64 {
-            self.0.load(Ordering::SeqCst)
-        }
-    }
+    use crate::clock::TurnedClock;
 
     fn network(text: &str) -> ClientNetwork {
         ClientAddress::new(text.parse().unwrap()).network()
@@ -187,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_client_has_a_burst_then_its_rate_and_is_told_how_long_to_wait() {
-        let clock = Arc::new(Turned(AtomicI64::new(1_000_000)));
+        let clock = TurnedClock::at(1_000_000);
         let limiter = Limiter::new(RateLimit { requests_per_second: 2, burst: 3 }, clock.clone()).unwrap();
         let client = network("192.0.2.1");
         for _ in 0..3 {
@@ -195,14 +185,14 @@ mod tests {
         }
         assert_eq!(limiter.check(client), Err(Duration::from_millis(500)));
         assert_eq!(limiter.check(network("192.0.2.2")), Ok(()), "another client has its own");
-        clock.0.fetch_add(500, Ordering::SeqCst);
+        clock.advance(500);
         assert_eq!(limiter.check(client), Ok(()));
         assert!(limiter.check(client).is_err());
     }
 
     #[test]
     fn addresses_of_one_ipv6_network_share_a_bucket() {
-        let clock = Arc::new(Turned(AtomicI64::new(0)));
+        let clock = TurnedClock::at(0);
         let limiter = Limiter::new(RateLimit { requests_per_second: 1, burst: 2 }, clock).unwrap();
         let answers =
             ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map(|address| limiter.check(network(address)).is_ok());
@@ -212,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_is_no_limit() {
-        let clock = Arc::new(Turned(AtomicI64::new(0)));
+        let clock = TurnedClock::at(0);
         assert!(Limiter::new(RateLimit { requests_per_second: 0, burst: 2 }, clock).is_none());
     }
 }

@@ -18,6 +18,7 @@ mod writer;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use driftwise_contract::AgentId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,7 +28,7 @@ use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::{AuditMetrics, Metrics};
 use refusals::Refusals;
-use writer::Writer;
+use writer::{TRY_EVERY, Writer};
 
 /// How many entries may wait: a second or two of work. More would only make every caller wait longer.
 const QUEUE_MAX: usize = 4096;
@@ -163,10 +164,10 @@ impl Pending {
 impl Ledger {
     /// Starts the writer, on a connection of its own to this store.
     pub async fn start(store: &Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Ok(Self::start_over(store.with_own_connection().await?, clock))
+        Ok(Self::start_over(store.with_own_connection().await?, clock, TRY_EVERY))
     }
 
-    fn start_over(store: Store, clock: Arc<dyn Clock>) -> Self {
+    fn start_over(store: Store, clock: Arc<dyn Clock>, try_every: Duration) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = watch::channel(false);
         let (ended, running) = watch::channel(());
@@ -177,7 +178,7 @@ impl Ledger {
             clock,
             metrics: OnceLock::new(),
         });
-        let writer = Writer { store, entries, stopped, shared: shared.clone() };
+        let writer = Writer { store, entries, stopped, shared: shared.clone(), try_every };
         tokio::spawn(async move {
             writer.run().await;
             drop(ended);

@@ -1,20 +1,10 @@
-use std::sync::atomic::AtomicI64;
-
 use driftwise_contract::OrgId;
 use uuid::Uuid;
 
 use super::*;
 use crate::audit::RefusalReason;
+use crate::clock::TurnedClock;
 use crate::store::{agents, audit, authority, orgs};
-
-#[derive(Debug)]
-struct At(AtomicI64);
-
-impl Clock for At {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -40,7 +30,7 @@ impl Scratch {
     }
 
     async fn ledger(&self) -> Ledger {
-        Ledger::start(&self.store, Arc::new(At(AtomicI64::new(NOW_MS)))).await.unwrap()
+        Ledger::start(&self.store, TurnedClock::at(NOW_MS)).await.unwrap()
     }
 
     fn entry(&self, chain: Chain) -> LedgerEntry {
@@ -114,8 +104,7 @@ async fn rows_of_many_requests_are_numbered_without_gaps_and_lie_where_the_answe
 async fn two_ledgers_and_other_writers_over_one_store_make_neither_gap_nor_fork() {
     let scratch = Scratch::new().await;
     let other_process = Store::open(&scratch.directory.path().join("issuer.db")).await.unwrap();
-    let (one, two) =
-        (scratch.ledger().await, Ledger::start(&other_process, Arc::new(At(AtomicI64::new(NOW_MS)))).await.unwrap());
+    let (one, two) = (scratch.ledger().await, Ledger::start(&other_process, TurnedClock::at(NOW_MS)).await.unwrap());
     let chain = Chain::Org(scratch.org);
     let entries = || (0..300).map(|_| scratch.entry(chain)).collect();
     let by_hand = async {
@@ -184,7 +173,7 @@ async fn a_store_that_may_not_grow_is_told_to_every_caller_and_work_goes_on_when
         run(&mut db, &format!("PRAGMA max_page_count = {pages}")).await;
     };
     limit(1).await;
-    let ledger = Ledger::start_over(own.clone(), Arc::new(At(AtomicI64::new(NOW_MS))));
+    let ledger = Ledger::start_over(own.clone(), TurnedClock::at(NOW_MS), Duration::from_millis(50));
     let chain = Chain::Org(scratch.org);
     let entries = || (0..200).map(|_| scratch.entry(chain)).collect::<Vec<_>>();
     let outcomes = commit_all(&ledger, entries()).await;
@@ -201,7 +190,7 @@ async fn a_store_that_takes_no_writes_makes_every_commit_an_error() {
     let scratch = Scratch::new().await;
     let own = scratch.store.with_own_connection().await.unwrap();
     run(&mut own.connection().await.unwrap(), "PRAGMA query_only = 1").await;
-    let ledger = Ledger::start_over(own.clone(), Arc::new(At(AtomicI64::new(NOW_MS))));
+    let ledger = Ledger::start_over(own.clone(), TurnedClock::at(NOW_MS), Duration::from_millis(50));
     assert!(ledger.is_writing());
     for _ in 0..2 {
         let outcome = ledger.commit(scratch.entry(Chain::Platform)).await;
@@ -275,7 +264,7 @@ async fn a_writer_that_is_gone_is_an_error_for_who_waits() {
     let runtime = runtime.join().unwrap();
     let store = scratch.store.clone();
     let (ledger, runtime) = tokio::task::spawn_blocking(move || {
-        let ledger = runtime.block_on(Ledger::start(&store, Arc::new(At(AtomicI64::new(NOW_MS))))).unwrap();
+        let ledger = runtime.block_on(Ledger::start(&store, TurnedClock::at(NOW_MS))).unwrap();
         (ledger, runtime)
     })
     .await

@@ -32,10 +32,12 @@ pub(super) struct Writer {
     pub(super) entries: mpsc::Receiver<Pending>,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) shared: Arc<Shared>,
+    /// [`TRY_EVERY`], but for tests.
+    pub(super) try_every: Duration,
 }
 
 /// How often a writer whose commit failed tries whether the store can be written again.
-const TRY_EVERY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(5) };
+pub(super) const TRY_EVERY: Duration = Duration::from_secs(5);
 
 /// How an entry fared in a transaction that committed.
 type Outcome = Result<Position, LedgerFault>;
@@ -61,7 +63,7 @@ impl Writer {
                 }
                 _ = count.tick() => count_is_due = true,
                 taken = self.entries.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
-                () = tokio::time::sleep(TRY_EVERY), if is_failing => try_is_due = true,
+                () = tokio::time::sleep(self.try_every), if is_failing => try_is_due = true,
             }
             if try_is_due {
                 self.try_store().await;
