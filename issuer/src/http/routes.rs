@@ -44,7 +44,9 @@ pub(super) const READY: &str = "/readyz";
 /// Every route. The router is made from this table, and a test holds each row to every wrong caller.
 pub const ROUTES: &[Route] = &[
     public("/", || get(web::index)),
-    public(web::STYLE_PATH, || get(web::style)),
+    public(web::assets::STYLE_PATH, || get(web::assets::style)),
+    public(web::assets::SCRIPT_PATH, || get(web::assets::script)),
+    public(web::assets::ICON_PATH, || get(web::assets::icon)),
     public(paths::DISCOVERY, || get(api::discovery::openid_configuration)),
     public(paths::JWKS, || get(api::discovery::jwks)),
     public(paths::FEDERATION_INFO, || get(web::federation_info)),

@@ -1,25 +1,22 @@
-//! Pages for people: server-rendered, one style sheet, no script. Every page works with nothing but HTML.
+//! Pages for people: server-rendered, one style sheet, one small script. Every page works with nothing but HTML.
+
+pub(super) mod assets;
+mod layout;
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::header::{ACCEPT, HeaderValue, VARY};
+use axum::response::Response;
 use driftwise_contract::IssuerUrl;
 use driftwise_contract::wire::FederationInfo;
 
+use self::layout::page;
 use super::api::discovery::answer;
 use super::problem::Problem;
 use crate::app::App;
-
-/// Where the style sheet lies.
-pub(super) const STYLE_PATH: &str = "/assets/style.css";
-
-const STYLE: &str = include_str!("../../../../templates/pages/style.css");
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(Template)]
 #[template(path = "pages/index.html")]
@@ -51,11 +48,6 @@ pub(super) async fn federation_info(State(app): State<Arc<App>>, headers: Header
     Ok(response)
 }
 
-/// `GET /assets/style.css`
-pub(super) async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")], STYLE).into_response()
-}
-
 /// Browsers name `text/html`; programs say `*/*`, `application/json` or nothing.
 fn wants_html(headers: &HeaderMap) -> bool {
     let ranges =
@@ -63,13 +55,4 @@ fn wants_html(headers: &HeaderMap) -> bool {
     ranges
         .map(|range| range.split(';').next().unwrap_or_default().trim())
         .any(|range| range.eq_ignore_ascii_case("text/html"))
-}
-
-fn page(template: &impl Template) -> Result<Response, Problem> {
-    let html = template.render().map_err(|error| {
-        tracing::error!(error = %error, "a page failed to render");
-        Problem::internal()
-    })?;
-    let headers = [(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache")];
-    Ok((headers, Html(html)).into_response())
 }
