@@ -1,18 +1,34 @@
-//! Documents for an org's AWS account, rendered from `templates/policies/`.
+//! Documents for an org's AWS account.
 //!
-//! Every interpolated value goes through the JSON escaper of those templates, and every rendered document is parsed into
-//! contract's [`PolicyDocument`] before it leaves: what is printed is what was parsed. To add a document: a template, a
-//! struct with its values, a function that renders it, a snapshot.
+//! - [`request`]: what an admin chose, as texts ([`RawRequest`]) and parsed ([`SetupRequest`]); a refused text is a
+//!   [`FieldFault`].
+//! - [`document`]: one finished policy with its reasons, notes and limit ([`Document`]).
+//! - [`plan`]: what comes to be in the account, as facts that every form says alike ([`SetupPlan`]).
+//!
+//! Policies are rendered from `templates/policies/`. Every interpolated value goes through the JSON escaper of those
+//! templates, and every rendered document is parsed into contract's [`PolicyDocument`] before it leaves: what is printed is
+//! what was parsed. To add a document: a template, a struct with its values, a function from a [`SetupRequest`] to
+//! [`Document`]s with a reason for every statement and condition, an arm in [`SetupRequest::document`], a snapshot.
 
+pub mod document;
+pub mod explain_lines;
+mod field;
 pub mod json;
 mod permission;
+pub mod plan;
+pub mod region;
+pub mod request;
 mod state;
 mod trust;
 
 use askama::Template;
 use driftwise_contract::policy::{PolicyDocument, PolicyError};
 
+pub use document::{Document, DocumentKind, LineReason, Note};
+pub use field::{Field, FieldFault};
 pub use permission::{bucket_policy, permission_policy};
+pub use plan::SetupPlan;
+pub use request::{IssuerFacts, RawRequest, SetupRequest};
 pub use state::{BucketName, KeyPrefix, StateLocation};
 pub use trust::{TrustPolicy, warning};
 
@@ -33,6 +49,14 @@ pub enum SetupError {
         what: &'static str,
         /// The value.
         value: String,
+    },
+    /// The choices leave nothing to say in such a document.
+    #[error("the choices leave nothing for a {kind}: {fix}")]
+    NotWanted {
+        /// The document.
+        kind: DocumentKind,
+        /// Which choice would.
+        fix: &'static str,
     },
 }
 

@@ -12,8 +12,8 @@ use driftwise_contract::claims::TrustForm;
 use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::{OrgId, RoleArn, Subject};
 
-use super::{SetupError, render, without_variables};
 use crate::federation::Settings;
+use crate::setup::{SetupError, render, without_variables};
 
 /// The trust policy of a role for one org.
 #[derive(Debug, Clone, Copy)]
