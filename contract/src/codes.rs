@@ -151,6 +151,13 @@ codes! {
         "The session belongs to another account than the registered one.",
         "Check the role ARN and the endpoints that the agent uses; nothing was read.";
 
+    ProveForeignOrgAdmitted, "prove.foreign_org_admitted",
+        "The role's trust policy lets tokens of other orgs in: every customer of this issuer may assume the role.",
+        "Replace the trust policy now by the one of `driftwise-issuer setup trust-policy`: it compares sub with StringEquals. Then look in CloudTrail for AssumeRoleWithWebIdentity rows of the role with another sub than your org's.";
+    ProveInconclusive, "prove.inconclusive",
+        "STS refused the canary token for another reason than the trust policy, so that nothing is known of the policy.",
+        "The steps say what STS answered: mend that, then prove again.";
+
     ResourceExplorerNotEnabled, "aws.resource_explorer.not_enabled",
         "Resource Explorer has no index in this region.",
         "Enable it with an aggregator index (aws resource-explorer-2 create-index, then update-index-type --type AGGREGATOR), or name the aggregator's region.";

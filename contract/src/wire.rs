@@ -33,6 +33,10 @@ pub mod paths {
     pub const AGENT: &str = "/api/v2/agent";
     /// The calling agent's key: puts another one in its place. Authenticated by an assertion of the present key that names it.
     pub const AGENT_KEY: &str = "/api/v2/agent/key";
+    /// A canary token ([`crate::proof`]) for the calling agent.
+    pub const CANARY_TOKEN: &str = "/api/v2/agent/canary-token";
+    /// The calling agent's word on whether a role is proven.
+    pub const PROOF: &str = "/api/v2/agent/proof";
     /// A federation token for the holder of an API key; `{org_id}` is the org's UUID.
     pub const FEDERATION_TOKEN: &str = "/api/v2/orgs/{org_id}/federation-token";
     /// An org's audit log, for the holder of an API key.
