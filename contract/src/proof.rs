@@ -61,8 +61,7 @@ pub enum ProofOutcome {
 
 impl ProofOutcome {
     /// Every outcome.
-    pub const ALL: &'static [Self] =
-        &[Self::Proven, Self::ForeignOrgAdmitted, Self::OwnOrgRefused, Self::Inconclusive];
+    pub const ALL: &'static [Self] = &[Self::Proven, Self::ForeignOrgAdmitted, Self::OwnOrgRefused, Self::Inconclusive];
 
     /// The word of messages and the store, which never changes.
     pub const fn as_str(self) -> &'static str {

@@ -97,6 +97,9 @@ pub enum Error {
     /// The role is not a registered one of the caller's org. Whether another org has it is not told.
     #[error("the role {0} is not registered for this agent's org")]
     RoleNotRegistered(RoleArn),
+    /// This issuer was told to mint none.
+    #[error("this issuer mints no canary tokens")]
+    CanaryOff,
     /// The org has no issuer of its own.
     #[error("org {0} has no issuer of its own")]
     OrgWithoutIssuer(OrgId),
@@ -184,6 +187,7 @@ impl Error {
             Self::RoleNotRegistered(_) => "Register it: `driftwise-issuer account register --org ORG --account-id ID \
                                            --role-arn ARN --region REGION`."
                 .into(),
+            Self::CanaryOff => "Set federation.canary = true in the issuer's configuration, at least for the proof.".into(),
             Self::AgentNotRevocable { org, .. } => {
                 format!("`driftwise-issuer agent list --org {org}` shows its agents.")
             }

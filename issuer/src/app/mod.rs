@@ -47,6 +47,7 @@ pub(crate) struct App {
     /// Held while publications are made and swapped.
     swap: Mutex<()>,
     base_path: String,
+    mints_canaries: bool,
     limits: Limits,
     client_limiter: Option<Limiter>,
     caller_limits: CallerLimits,
@@ -86,6 +87,11 @@ impl App {
     /// What callers may that proved who they are.
     pub(crate) fn caller_limits(&self) -> &CallerLimits {
         &self.caller_limits
+    }
+
+    /// Whether agents get canary tokens.
+    pub(crate) fn mints_canaries(&self) -> bool {
+        self.mints_canaries
     }
 
     /// What `/readyz` found last.

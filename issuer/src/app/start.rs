@@ -95,6 +95,7 @@ impl Issuer {
             publishing,
             swap: Mutex::new(()),
             base_path,
+            mints_canaries: config.federation.canary,
             client_limiter: Limiter::new(config.limits.rate, clock.clone()),
             caller_limits: CallerLimits::new(&config.limits, &clock),
             limits: config.limits,

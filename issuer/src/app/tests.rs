@@ -54,6 +54,7 @@ async fn a_token_outlasts_a_burst_of_changes() {
             assertion: None,
             address: None,
             role: role.clone(),
+            speaks_for: crate::federation::SpeaksFor::Org,
             session: driftwise_contract::SessionScope::default(),
         })
     };

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use driftwise_contract::claims::TrustForm;
+use driftwise_contract::proof::ProofOutcome;
 use driftwise_contract::{AccountId, AgentId, Audience, IssuerUrl, Kid, OrgId, Region, RoleArn, Subject};
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +134,9 @@ pub struct KeyEvent {
 pub enum Event {
     /// A token was minted.
     TokenMinted(TokenMinted),
+    /// A canary token was minted: for an org that does not exist, to prove that a role keeps other orgs out. The chain's org
+    /// asked for it.
+    CanaryTokenMinted(TokenMinted),
     /// A token was refused.
     TokenRefused(TokenRefused),
     /// Refusals beyond the rate at which each gets a row of its own, counted.
@@ -182,6 +186,18 @@ pub enum Event {
         /// `shared` or `org`, where it was said.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         issuer: Option<String>,
+    },
+    /// An agent reported what it found when it proved an account's role.
+    ProofReported {
+        /// The account.
+        account: AccountId,
+        /// The role that was tried.
+        role: RoleArn,
+        /// What the agent says that it found.
+        outcome: ProofOutcome,
+        /// Why, where it is not proven.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        code: Option<String>,
     },
     /// An account's registration was taken away.
     AccountRemoved {
@@ -298,6 +314,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::TokenMinted(_) => "token_minted",
+            Self::CanaryTokenMinted(_) => "canary_token_minted",
             Self::TokenRefused(_) => "token_refused",
             Self::RefusalsCounted { .. } => "refusals_counted",
             Self::KeyStaged(_) => "key_staged",
@@ -309,6 +326,7 @@ impl Event {
             Self::OrgCreated { .. } => "org_created",
             Self::OrgIssuerSet { .. } => "org_issuer_set",
             Self::AccountRegistered { .. } => "account_registered",
+            Self::ProofReported { .. } => "proof_reported",
             Self::AccountRemoved { .. } => "account_removed",
             Self::EnrolmentCodeMade { .. } => "enrolment_code_made",
             Self::EnrolmentCodeRevoked { .. } => "enrolment_code_revoked",

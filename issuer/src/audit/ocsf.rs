@@ -3,12 +3,13 @@
 //!
 //! | events | class |
 //! |---|---|
-//! | a token minted, refused to a caller who is not proven, refusals counted | Authentication (3002), Logon |
+//! | a token or canary token minted, refused to a caller who is not proven, refusals counted | Authentication (3002), Logon |
 //! | a token refused to a proven caller | API Activity (6003), Create, failed |
 //! | everything else: a thing of ours made, changed or taken away | Entity Management (3004) |
 //!
 //! What the schema has no place for stands under `unmapped`, with the row's chain, number and hash in `metadata`.
 
+use driftwise_contract::proof::ProofOutcome;
 use serde_json::{Value, json};
 
 use super::{Actor, Body, Chain, Event, RefusalReason};
@@ -83,9 +84,9 @@ pub fn event(chain: Chain, row: &StoredRow) -> Result<Value, StoreError> {
 
 fn map(body: &Body) -> Mapped {
     match &body.event {
-        Event::TokenMinted(token) => authentication(
+        Event::TokenMinted(token) | Event::CanaryTokenMinted(token) => authentication(
             true,
-            1,
+            if matches!(body.event, Event::CanaryTokenMinted(_)) { 2 } else { 1 },
             &json!({
                 "user": {"uid": token.sub.to_string(), "type": "System", "type_id": 3, "org": {"uid": token.sub.org().to_string()}},
                 "service": {"name": token.iss.to_string()},
@@ -130,6 +131,14 @@ fn map(body: &Body) -> Mapped {
         Event::OrgCreated { org, .. } => entity(CREATE, 1, "org", &org.to_string()),
         Event::OrgIssuerSet { keys } => entity(UPDATE, 2, "org issuer", keys),
         Event::AccountRegistered { account, .. } => entity(CREATE, 1, "AWS account", account.as_str()),
+        Event::ProofReported { account, outcome, .. } => {
+            let severity = match outcome {
+                ProofOutcome::Proven => 1,
+                ProofOutcome::ForeignOrgAdmitted => 4,
+                ProofOutcome::OwnOrgRefused | ProofOutcome::Inconclusive => 2,
+            };
+            entity(UPDATE, severity, "AWS account", account.as_str())
+        }
         Event::AccountRemoved { account, .. } => entity(DELETE, 1, "AWS account", account.as_str()),
         Event::EnrolmentCodeMade { code, .. } => entity(CREATE, 1, "enrolment code", code),
         Event::EnrolmentCodeRevoked { code } => entity(DELETE, 1, "enrolment code", code),

@@ -16,11 +16,14 @@ pub struct Federation {
     /// `x5c`: whether published keys carry their self-signed certificate, which Ceph RGW reads keys from
     /// (docs/compatibility.md). Default false.
     pub x5c: bool,
+    /// `canary`: whether agents get canary tokens, with which `driftwise-agent prove` shows that a role keeps other orgs out.
+    /// Default true.
+    pub canary: bool,
 }
 
 impl Default for Federation {
     fn default() -> Self {
-        Self { audience: Audience::sts(), roles_authorized_by_idp: vec![Partition::Aws], x5c: false }
+        Self { audience: Audience::sts(), roles_authorized_by_idp: vec![Partition::Aws], x5c: false, canary: true }
     }
 }
 
@@ -30,6 +33,7 @@ pub(super) struct Raw {
     audience: Option<String>,
     roles_authorized_by_idp: Option<Vec<String>>,
     x5c: Option<bool>,
+    canary: Option<bool>,
 }
 
 impl Raw {
@@ -37,6 +41,7 @@ impl Raw {
         faults.parse("federation.audience", self.audience, &mut federation.audience);
         check_audience(&federation.audience, faults);
         federation.x5c = self.x5c.unwrap_or(federation.x5c);
+        federation.canary = self.canary.unwrap_or(federation.canary);
         if let Some(partitions) = self.roles_authorized_by_idp {
             federation.roles_authorized_by_idp.clear();
             for text in partitions {

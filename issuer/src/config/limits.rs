@@ -41,6 +41,9 @@ pub struct Limits {
     /// `key_rotations_per_hour`: how often one agent may replace its key, twice at once; all agents of one org ten times as
     /// often, 20 at once. 0 is no limit. Default 6.
     pub key_rotations_per_hour: u32,
+    /// `canary_tokens_per_hour`: how many canary tokens one agent may have, 20 at once; all agents of one org ten times as many,
+    /// 200 at once. A proof takes two. 0 is no limit. Default 60.
+    pub canary_tokens_per_hour: u32,
 }
 
 /// How often one may ask for what is not public.
@@ -69,6 +72,7 @@ impl Default for Limits {
             caller: RateLimit { requests_per_second: 10, burst: 100 },
             org: RateLimit { requests_per_second: 100, burst: 1000 },
             key_rotations_per_hour: 6,
+            canary_tokens_per_hour: 60,
         }
     }
 }
@@ -93,6 +97,7 @@ pub(super) struct Raw {
     org_requests_per_second: Option<Plain>,
     org_burst: Option<Plain>,
     key_rotations_per_hour: Option<Plain>,
+    canary_tokens_per_hour: Option<Plain>,
 }
 
 impl Raw {
@@ -129,6 +134,7 @@ impl Raw {
             ("limits.org_requests_per_second", self.org_requests_per_second, &mut limits.org.requests_per_second),
             ("limits.org_burst", self.org_burst, &mut limits.org.burst),
             ("limits.key_rotations_per_hour", self.key_rotations_per_hour, &mut limits.key_rotations_per_hour),
+            ("limits.canary_tokens_per_hour", self.canary_tokens_per_hour, &mut limits.canary_tokens_per_hour),
         ];
         for (key, number, slot) in numbers {
             faults.count(key, number, slot);

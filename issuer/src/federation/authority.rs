@@ -15,9 +15,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use driftwise_contract::{AgentId, Kid, OrgId, RoleArn};
 
+use super::CanaryOrg;
 use crate::Error;
 use crate::accounts::{AwsAccount, DisplayName, VerificationKey};
 use crate::audit::UsedAssertion;
+use crate::clock::Clock;
 use crate::store::{OrgScope, Store, accounts, agents, authority, used_assertions};
 
 /// How many agents, and how many roles, are kept. With an RSA key of 4,096 bits an agent takes about 2 KiB.
@@ -102,6 +104,11 @@ impl Authority {
     pub async fn note_use(&self, used: &UsedAssertion) -> Result<bool, Error> {
         let mut db = self.store.connection().await?;
         Ok(used_assertions::insert(&mut db, used.agent, &used.jti, used.keep_until_ms).await?)
+    }
+
+    /// An org that does not exist, for a canary token that an agent of `asking` wants. Never kept: each token has another one.
+    pub async fn canary(&self, clock: &dyn Clock, asking: OrgId) -> Result<CanaryOrg, Error> {
+        CanaryOrg::draw(&self.store, clock, asking).await
     }
 
     /// Whether nothing has changed since that version.

@@ -7,19 +7,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use driftwise_contract::claims::TOKEN_LIFETIME_S;
+use driftwise_contract::claims::{TOKEN_LIFETIME_S, TrustForm};
 use driftwise_contract::wire::TokenResponse;
-use driftwise_contract::{RoleArn, SessionScope};
+use driftwise_contract::{IssuerUrl, RoleArn, SessionScope, Subject};
 use secrecy::ExposeSecret as _;
 
-use super::{AssertionFault, Authority, PreparedToken, RecentAssertions, Settings, SigningPool, issuer_of, prepare};
+use super::{
+    AssertionFault, Authority, PreparedToken, RecentAssertions, Settings, SigningPool, issuer_of, prepare,
+    prepare_canary,
+};
 use crate::Error;
+use crate::accounts::AwsAccount;
 use crate::audit::{
     Actor, Chain, Event, Ledger, LedgerEntry, LedgerFault, Record, RefusalReason, TokenMinted, TokenRefused,
     UsedAssertion,
 };
 use crate::clock::Clock;
-use crate::keyring::{Keyring, Signer};
+use crate::keyring::{KeySetId, Keyring, Signer};
 use crate::store::OrgScope;
 
 /// How often a token is decided anew because something changed while it was made. A change is an operator's act, or the
@@ -61,8 +65,30 @@ pub struct Minting {
     pub address: Option<IpAddr>,
     /// The role that the token is to be for.
     pub role: RoleArn,
+    /// Whom the token is to speak for.
+    pub speaks_for: SpeaksFor,
     /// What the role's session is for.
     pub session: SessionScope,
+}
+
+/// Whom a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpeaksFor {
+    /// The caller's org.
+    Org,
+    /// No org ([`super::CanaryOrg`]): a canary token, as another org's agent would get one for a role that is registered in this form.
+    Canary(TrustForm),
+}
+
+/// A token that was handed out.
+#[derive(Debug)]
+pub struct Minted {
+    /// For the caller.
+    pub response: TokenResponse,
+    /// Its `sub`.
+    pub subject: Subject,
+    /// Its `iss`.
+    pub issuer: IssuerUrl,
 }
 
 /// Why there is no token.
@@ -93,7 +119,7 @@ impl From<MintFault> for Error {
 impl Minter<'_> {
     /// Asks `decide` for the caller and mints; does both again when something changed meanwhile. `decide` is called once in
     /// nearly all cases.
-    pub async fn mint_for<F, E>(&self, mut decide: impl FnMut() -> F) -> Result<TokenResponse, E>
+    pub async fn mint_for<F, E>(&self, mut decide: impl FnMut() -> F) -> Result<Minted, E>
     where
         F: Future<Output = Result<Minting, E>>,
         E: From<Error>,
@@ -108,7 +134,7 @@ impl Minter<'_> {
     }
 
     /// Mints once.
-    async fn mint(&self, minting: Minting) -> Result<TokenResponse, MintFault> {
+    async fn mint(&self, minting: Minting) -> Result<Minted, MintFault> {
         if minting.assertion.as_ref().is_some_and(|used| self.recent.contains(used.agent, &used.jti)) {
             return Err(self.refuse_replay(&minting));
         }
@@ -120,16 +146,14 @@ impl Minter<'_> {
             return Err(self.refuse_role(minting).await);
         };
         let org = minting.scope.org();
-        let issuer = issuer_of(self.settings, org, &account.value)?;
-        let jti = self.clock.new_uuid();
-        let prepared = prepare(&issuer.settings, minting.scope, &account.value, self.clock.now_s(), jti);
+        let Draft { prepared, key_set, version: drafted_at } = self.draft(&minting, &account.value).await?;
         let keys = self.keyring.current_at(minting.authority.max(account.version)).await.map_err(Error::from)?;
         // What was looked up first may be older, the keys too: the oldest version counts.
-        let version = minting.authority.min(account.version).min(keys.authority);
-        let signer = keys.snapshot.signer(issuer.key_set).map_err(Error::from)?;
+        let version = minting.authority.min(account.version).min(drafted_at).min(keys.authority);
+        let signer = keys.snapshot.signer(key_set).map_err(Error::from)?;
         let token = self.signing.sign(&prepared, signer).await?;
 
-        let event = Event::TokenMinted(minted(&prepared, signer, minting.session));
+        let event = event(&prepared, signer, &minting);
         let record = Record::new(Chain::Org(org), self.clock.now_ms(), minting.actor.clone(), event);
         let entry = LedgerEntry {
             record: record.from(minting.address),
@@ -153,15 +177,36 @@ impl Minter<'_> {
         }
         // The audit row says the same for good: a line per token is for debugging.
         tracing::debug!(
-            org.id = %org, token.jti = %prepared.claims().jti, role.arn = %prepared.role(), key.kid = %signer.kid(),
-            scope = %minting.session, "minted a federation token"
+            org.id = %org, token.jti = %prepared.claims().jti, token.sub = %prepared.claims().sub, role.arn = %prepared.role(),
+            key.kid = %signer.kid(), scope = %minting.session, "minted a federation token"
         );
-        Ok(TokenResponse {
+        let response = TokenResponse {
             access_token: token.into_secret().expose_secret().to_owned(),
             token_type: "Bearer".into(),
             expires_in: TOKEN_LIFETIME_S,
             scope: minting.session,
-        })
+        };
+        Ok(Minted { response, subject: prepared.claims().sub, issuer: prepared.claims().iss.clone() })
+    }
+
+    /// What stands in the token, whose keys sign it, and the authority version that this was decided at where the account's own
+    /// does not cover it.
+    async fn draft(&self, minting: &Minting, account: &AwsAccount) -> Result<Draft, Error> {
+        let (now_s, jti, org) = (self.clock.now_s(), self.clock.new_uuid(), minting.scope.org());
+        match minting.speaks_for {
+            SpeaksFor::Org => {
+                let issuer = issuer_of(self.settings, org, account)?;
+                let prepared = prepare(&issuer.settings, minting.scope, account, now_s, jti);
+                Ok(Draft { prepared, key_set: issuer.key_set, version: i64::MAX })
+            }
+            // The shared issuer's, whatever the account's is: an org's own issuer speaks for that org and for nobody else, and
+            // another org's token would not come from there.
+            SpeaksFor::Canary(form) => {
+                let canary = self.authority.canary(self.clock, org).await?;
+                let prepared = prepare_canary(self.settings, canary, account, form, now_s, jti);
+                Ok(Draft { prepared, key_set: KeySetId::Shared, version: canary.authority() })
+            }
+        }
     }
 
     /// The assertion was taken before.
@@ -200,9 +245,16 @@ impl Minter<'_> {
     }
 }
 
-fn minted(prepared: &PreparedToken, signer: &Arc<dyn Signer>, session: SessionScope) -> TokenMinted {
+/// A token that waits for its signature.
+struct Draft {
+    prepared: PreparedToken,
+    key_set: KeySetId,
+    version: i64,
+}
+
+fn event(prepared: &PreparedToken, signer: &Arc<dyn Signer>, minting: &Minting) -> Event {
     let claims = prepared.claims();
-    TokenMinted {
+    let minted = TokenMinted {
         jti: claims.jti.clone(),
         iss: claims.iss.clone(),
         sub: claims.sub,
@@ -210,6 +262,10 @@ fn minted(prepared: &PreparedToken, signer: &Arc<dyn Signer>, session: SessionSc
         role: prepared.role().clone(),
         kid: signer.kid().clone(),
         exp_s: claims.exp,
-        scope: Some(session.to_string()),
+        scope: Some(minting.session.to_string()),
+    };
+    match minting.speaks_for {
+        SpeaksFor::Org => Event::TokenMinted(minted),
+        SpeaksFor::Canary(_) => Event::CanaryTokenMinted(minted),
     }
 }

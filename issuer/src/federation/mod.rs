@@ -6,11 +6,13 @@
 //! - [`assertion`]: a client assertion (RFC 7523) becomes an [`AuthenticatedAgent`], or a fault.
 //! - [`Authority`]: who has which key and which role, in memory; [`RecentAssertions`]: which assertions were used lately.
 //! - [`prepare`]: every rule about claims; gives a [`PreparedToken`].
+//! - [`CanaryOrg`]: an org that does not exist, for a token that proves that a role keeps other orgs out.
 //! - [`SigningPool`]: no rule at all; gives a [`SignedToken`].
 //! - [`Minter`]: from a caller that proved who it is to a token whose audit row is durable.
 
 pub mod assertion;
 mod authority;
+mod canary;
 mod documents;
 mod issuer;
 mod mint;
@@ -24,10 +26,11 @@ use driftwise_contract::{Audience, IssuerUrl};
 
 pub use assertion::{AssertionFault, AuthenticatedAgent};
 pub use authority::{Authority, Found, KnownAgent};
+pub use canary::CanaryOrg;
 pub use documents::{Document, Documents, JWKS_MAX_AGE_S};
 pub use issuer::{IssuerOf, issuer_of, key_set_of, org_path};
-pub use mint::{Minter, Minting};
-pub use prepare::{PreparedToken, prepare};
+pub use mint::{Minted, Minter, Minting, SpeaksFor};
+pub use prepare::{PreparedToken, prepare, prepare_canary};
 pub use publications::{OrgIssuers, Publications};
 pub use recent::RecentAssertions;
 pub use sign::{SignedToken, SigningPool, worker_threads};

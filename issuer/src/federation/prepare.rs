@@ -1,10 +1,10 @@
 //! Every rule about what stands in a token. What comes out is complete: signing adds nothing.
 
-use driftwise_contract::claims::{FederationClaims, SessionTags, TOKEN_LIFETIME_S};
-use driftwise_contract::{RoleArn, Subject};
+use driftwise_contract::claims::{FederationClaims, SessionTags, TOKEN_LIFETIME_S, TrustForm};
+use driftwise_contract::{OrgId, RoleArn, Subject};
 use uuid::Uuid;
 
-use super::Settings;
+use super::{CanaryOrg, Settings};
 use crate::accounts::AwsAccount;
 use crate::store::OrgScope;
 
@@ -35,7 +35,30 @@ impl PreparedToken {
 ///   would make STS refuse the token.
 /// - Never `azp`: it would replace `aud` as the audience.
 pub fn prepare(settings: &Settings, scope: OrgScope, account: &AwsAccount, now_s: i64, jti: Uuid) -> PreparedToken {
-    let org = scope.org();
+    token(settings, scope.org(), account, account.trust_form(), now_s, jti)
+}
+
+/// A canary token for one of an org's accounts: what another org's agent would be given, had that org registered the role in
+/// that form. By the rules of [`prepare`], the pin to the role included.
+pub fn prepare_canary(
+    settings: &Settings,
+    canary: CanaryOrg,
+    account: &AwsAccount,
+    form: TrustForm,
+    now_s: i64,
+    jti: Uuid,
+) -> PreparedToken {
+    token(settings, canary.id(), account, form, now_s, jti)
+}
+
+fn token(
+    settings: &Settings,
+    org: OrgId,
+    account: &AwsAccount,
+    form: TrustForm,
+    now_s: i64,
+    jti: Uuid,
+) -> PreparedToken {
     let role = account.role_arn().clone();
     PreparedToken {
         claims: FederationClaims {
@@ -48,7 +71,7 @@ pub fn prepare(settings: &Settings, scope: OrgScope, account: &AwsAccount, now_s
             jti: jti.hyphenated().to_string(),
             dw_org_id: org,
             roles: Some(vec![role.clone()]),
-            tags: account.trust_form().tags_the_session().then(|| SessionTags::of_org(org)),
+            tags: form.tags_the_session().then(|| SessionTags::of_org(org)),
         },
         role,
     }

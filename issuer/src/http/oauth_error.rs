@@ -106,6 +106,7 @@ impl From<Error> for TokenRefusal {
             | Error::ApiKeyScopeMissing(_)
             | Error::AccountUnknown { .. }
             | Error::AccountInvalid(_)
+            | Error::CanaryOff
             | Error::RoleTaken(_)
             | Error::OrgWithoutIssuer(_)
             | Error::OrgIssuerInUse { .. }

@@ -184,6 +184,7 @@ impl From<Error> for Problem {
             Error::RoleNotRegistered(_) => {
                 told(StatusCode::NOT_FOUND, "role_not_registered", "The role is not registered")
             }
+            Error::CanaryOff => told(StatusCode::FORBIDDEN, "canary_off", "Canary tokens are turned off"),
             Error::AccountInvalid(_) => {
                 told(StatusCode::BAD_REQUEST, "account_invalid", "The account is not acceptable")
             }

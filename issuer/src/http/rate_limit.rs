@@ -104,25 +104,29 @@ pub(crate) struct CallerLimits {
     orgs: Option<Limiter>,
     /// Of an agent, and of all agents of an org.
     rotations: Option<[Limiter; 2]>,
+    canaries: Option<[Limiter; 2]>,
 }
 
 impl CallerLimits {
     /// Rotations of an agent, and of an org's agents, at once after a pause.
     const ROTATION_BURSTS: [NonZeroU32; 2] = [NonZeroU32::new(2).unwrap(), NonZeroU32::new(20).unwrap()];
+    /// The same of canary tokens: a proof takes two.
+    const CANARY_BURSTS: [NonZeroU32; 2] = [NonZeroU32::new(20).unwrap(), NonZeroU32::new(200).unwrap()];
 
     /// Buckets by the settings.
     pub(crate) fn new(limits: &Limits, clock: &Arc<dyn Clock>) -> Self {
-        let per_hour = NonZeroU32::new(limits.key_rotations_per_hour);
-        let rotations = per_hour.map(|agent| {
-            let org = agent.saturating_mul(ORG_ROTATIONS);
-            let [agent_burst, org_burst] = Self::ROTATION_BURSTS;
-            [(agent, agent_burst), (org, org_burst)]
-                .map(|(rate, burst)| Limiter::of(Quota::per_hour(rate).allow_burst(burst), clock.clone(), FEW_BUCKETS))
-        });
+        let hourly = |per_hour, [agent_burst, org_burst]: [NonZeroU32; 2]| {
+            NonZeroU32::new(per_hour).map(|agent| {
+                [(agent, agent_burst), (agent.saturating_mul(ORG_TIMES), org_burst)].map(|(rate, burst)| {
+                    Limiter::of(Quota::per_hour(rate).allow_burst(burst), clock.clone(), FEW_BUCKETS)
+                })
+            })
+        };
         Self {
             callers: Limiter::new(limits.caller, clock.clone()),
             orgs: Limiter::new(limits.org, clock.clone()),
-            rotations,
+            rotations: hourly(limits.key_rotations_per_hour, Self::ROTATION_BURSTS),
+            canaries: hourly(limits.canary_tokens_per_hour, Self::CANARY_BURSTS),
         }
     }
 
@@ -135,14 +139,23 @@ impl CallerLimits {
 
     /// Counts the rotation of an agent's key.
     pub(crate) fn admit_rotation(&self, agent: AgentId, org: OrgId) -> Result<(), Error> {
-        let [agents, orgs] = self.rotations.as_ref().map_or([None, None], |both| both.each_ref().map(Some));
-        check(agents, agent)?;
-        check(orgs, org)
+        check_both(self.rotations.as_ref(), agent, org)
+    }
+
+    /// Counts a canary token.
+    pub(crate) fn admit_canary(&self, agent: AgentId, org: OrgId) -> Result<(), Error> {
+        check_both(self.canaries.as_ref(), agent, org)
     }
 }
 
-/// How many times as many rotations as an agent all agents of an org have.
-const ORG_ROTATIONS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// How many times as many rotations and canary tokens as an agent all agents of an org have.
+const ORG_TIMES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+fn check_both(limiters: Option<&[Limiter; 2]>, agent: AgentId, org: OrgId) -> Result<(), Error> {
+    let [agents, orgs] = limiters.map_or([None, None], |both| both.each_ref().map(Some));
+    check(agents, agent)?;
+    check(orgs, org)
+}
 
 fn check(limiter: Option<&Limiter>, caller: impl Hash) -> Result<(), Error> {
     limiter.map_or(Ok(()), |limiter| limiter.check(caller)).map_err(|wait| Error::TooOften { wait })

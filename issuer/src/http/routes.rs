@@ -72,6 +72,13 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: Method::POST,
+        path: paths::CANARY_TOKEN,
+        caller: Caller::Agent,
+        handler: || post(api::proving::canary_token),
+    },
+    Route { method: Method::POST, path: paths::PROOF, caller: Caller::Agent, handler: || post(api::proving::report) },
+    Route {
+        method: Method::POST,
         path: paths::FEDERATION_TOKEN,
         caller: Caller::ApiKey(ApiKeyScope::CreateFederationToken),
         handler: || post(api::federation_token::create),

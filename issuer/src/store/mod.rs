@@ -18,6 +18,7 @@ pub mod enrolment_codes;
 pub mod key_catalogue;
 mod migrations;
 pub mod orgs;
+pub mod proofs;
 pub mod replicas;
 mod scope;
 pub mod sealed_keys;

@@ -8,14 +8,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::TrustForm;
-use driftwise_contract::wire::TokenResponse;
 use driftwise_contract::{Kid, OrgId, RoleArn, SessionScope};
 use driftwise_issuer::Error;
 use driftwise_issuer::accounts::AwsAccount;
 use driftwise_issuer::audit::{Actor, Chain, Event, KeyEvent, Ledger, LedgerEntry, LedgerFault, Record};
 use driftwise_issuer::clock::Clock;
 use driftwise_issuer::config::{KeyStoreKind, Keys};
-use driftwise_issuer::federation::{Authority, Minter, Minting, RecentAssertions, Settings, SigningPool};
+use driftwise_issuer::federation::{
+    Authority, Minted, Minter, Minting, RecentAssertions, Settings, SigningPool, SpeaksFor,
+};
 use driftwise_issuer::keyring::rotation::{Action, KeyRecord, KeyState, RotationSettings};
 use driftwise_issuer::keyring::{
     Catalogue, KeyAlgorithm, KeySetId, KeyVault, Keyring, KeyringError, LostKeys, NotReady,
@@ -211,13 +212,14 @@ impl Mint {
             assertion: None,
             address: None,
             role: self.role.clone(),
+            speaks_for: SpeaksFor::Org,
             session: SessionScope::Scan,
         }
     }
 }
 
-fn kid_of(token: &TokenResponse) -> Value {
-    let header = token.access_token.split('.').next().unwrap();
+fn kid_of(token: &Minted) -> Value {
+    let header = token.response.access_token.split('.').next().unwrap();
     serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap()["kid"].take()
 }
 

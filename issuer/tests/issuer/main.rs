@@ -17,6 +17,7 @@ mod key_states;
 mod keys;
 mod keys_command_line;
 mod logs;
+mod proving;
 mod publication;
 mod routes;
 mod service;

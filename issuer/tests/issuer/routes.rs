@@ -44,6 +44,13 @@ pub(crate) fn present(request: RequestBuilder, path: &str, assertion: &str, role
             let body = json!({"public_key": NEXT.public_jwk(), "proof": NEXT.sign(&NEXT.header(), &claims)});
             request.bearer_auth(assertion).json(&body)
         }
+        "/api/v2/agent/canary-token" => {
+            request.bearer_auth(assertion).json(&json!({"role_arn": role, "trust_form": "subject"}))
+        }
+        "/api/v2/agent/proof" => {
+            let account = role.split(':').nth(4);
+            request.bearer_auth(assertion).json(&json!({"account_id": account, "role_arn": role, "outcome": "proven"}))
+        }
         other => panic!("{other} takes assertions: say here how"),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{NOW_S, TestIssuer, TestKey};
 
 /// Verifies with the published key set, by another library than the issuer's, and without anything of the issuer's code.
-async fn verify(issuer: &TestIssuer, token: &str) -> (Value, Value) {
+pub(crate) async fn verify(issuer: &TestIssuer, token: &str) -> (Value, Value) {
     let jwks = JwkSet::from_bytes(issuer.get("/.well-known/jwks.json").await.bytes().await.unwrap()).unwrap();
     let header = josekit::jwt::decode_header(token).unwrap();
     let kid = header.claim("kid").unwrap().as_str().unwrap().to_owned();

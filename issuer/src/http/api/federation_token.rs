@@ -17,7 +17,7 @@ use crate::Error;
 use crate::accounts::ApiKeyScope;
 use crate::app::App;
 use crate::audit::Actor;
-use crate::federation::Minting;
+use crate::federation::{Minting, SpeaksFor};
 use crate::telemetry::metrics::Grant;
 
 /// Mints for a registered role of the key's org.
@@ -38,6 +38,7 @@ pub(in crate::http) async fn create(
             assertion: None,
             address: Some(address.ip()),
             role: request.role_arn.clone(),
+            speaks_for: SpeaksFor::Org,
             session: request.scope,
         })
     };
@@ -45,5 +46,5 @@ pub(in crate::http) async fn create(
     let minted: Result<_, Error> = app.minter().mint_for(decide).await;
     let token = minted.map_err(Problem::from).inspect_err(|problem| metrics.refused(Grant::ApiKey, problem.code()))?;
     metrics.minted(Grant::ApiKey);
-    Ok(([(CACHE_CONTROL, "no-store")], Json(token)))
+    Ok(([(CACHE_CONTROL, "no-store")], Json(token.response)))
 }

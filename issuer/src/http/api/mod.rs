@@ -7,4 +7,5 @@ pub(super) mod discovery;
 pub(super) mod federation_token;
 pub(super) mod health;
 mod path_word;
+pub(super) mod proving;
 pub(super) mod token;

@@ -21,7 +21,7 @@ use crate::Error;
 use crate::app::App;
 use crate::audit::{Actor, Chain, TokenRefused};
 use crate::federation::assertion::UnverifiedAssertion;
-use crate::federation::{AssertionFault, Minting};
+use crate::federation::{AssertionFault, Minting, SpeaksFor};
 use crate::telemetry::metrics::Grant;
 
 /// The parameters of a request, each at most once.
@@ -79,7 +79,8 @@ async fn mint(app: &App, address: IpAddr, headers: &HeaderMap, body: &[u8]) -> R
     let request = TokenRequest::parse(headers, body).map_err(refused)?;
     let asked = request.check().map_err(refused)?;
     let admitted = AtomicBool::new(false);
-    app.minter().mint_for(async || decide(app, address, &asked, &admitted).await.map_err(TokenRefusal::from)).await
+    let decide = async || decide(app, address, &asked, &admitted).await.map_err(TokenRefusal::from);
+    Ok(app.minter().mint_for(decide).await?.response)
 }
 
 /// Who asks, by the assertion; cheap checks first. Counts the request once, however often it is decided anew.
@@ -120,6 +121,7 @@ async fn decide(app: &App, address: IpAddr, asked: &Asked<'_>, admitted: &Atomic
         assertion: Some(verified.used()),
         address: Some(address),
         role: asked.role.clone(),
+        speaks_for: SpeaksFor::Org,
         session: asked.session,
     })
 }

@@ -12,6 +12,8 @@ pub enum Grant {
     Agent,
     /// An API key.
     ApiKey,
+    /// An agent's client assertion, for a canary token.
+    Canary,
 }
 
 impl Grant {
@@ -19,6 +21,7 @@ impl Grant {
         match self {
             Self::Agent => "agent",
             Self::ApiKey => "api_key",
+            Self::Canary => "canary",
         }
     }
 }
