@@ -17,7 +17,6 @@ use driftwise_tests::sandbox::{
 use serde_json::{Value, json};
 
 const OTHER: &str = "999988887777";
-const KEY: &str = "arn:aws:kms:eu-central-1:482915637204:key/1a2b3c4d-0000-4000-8000-000000000001";
 
 async fn seeded() -> Sandbox {
     let world = seed::world();
@@ -242,25 +241,112 @@ async fn across_accounts_both_policies_must_allow() {
     assert_eq!(code(&read(&bare).await.unwrap_err()), "AccessDenied");
 }
 
-#[tokio::test]
-async fn an_object_under_a_kms_key_needs_the_key_as_well() {
-    let sandbox = seeded().await;
-    root(&sandbox)
+/// A key of the seeded account, under the policy that AWS gives a key.
+async fn new_key(sandbox: &Sandbox) -> String {
+    let kms = aws_sdk_kms::Client::new(&clients::root_config(sandbox, ACCOUNT_ID));
+    kms.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap()
+}
+
+async fn put_encrypted(sandbox: &Sandbox, key: &str) {
+    root(sandbox)
         .put_object()
         .bucket(STATE_BUCKET)
         .key("secret.tfstate")
         .server_side_encryption(ServerSideEncryption::AwsKms)
-        .ssekms_key_id(KEY)
+        .ssekms_key_id(key)
         .body(ByteStream::from_static(b"{}"))
         .send()
         .await
         .unwrap();
+}
+
+fn whole_policy(account: &str, more: Value) -> String {
+    let mut statements = vec![
+        json!({"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}),
+    ];
+    statements.extend(more.as_array().cloned().unwrap_or_default());
+    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+#[tokio::test]
+async fn an_object_under_a_kms_key_needs_the_key_as_well() {
+    let sandbox = seeded().await;
+    let key = new_key(&sandbox).await;
+    put_encrypted(&sandbox, &key).await;
     let keyless = user(&sandbox, ACCOUNT_ID, "keyless", json!([allow(&["s3:*"], "*")])).await;
-    let keyed = user(&sandbox, ACCOUNT_ID, "keyed", json!([allow(&["s3:*"], "*"), allow(&["kms:Decrypt"], KEY)])).await;
+    let keyed =
+        user(&sandbox, ACCOUNT_ID, "keyed", json!([allow(&["s3:*"], "*"), allow(&["kms:Decrypt"], &key)])).await;
     let read = |s3: &Client| s3.get_object().bucket(STATE_BUCKET).key("secret.tfstate").send();
     let denied = read(&keyless).await.unwrap_err();
     assert!(code(&denied) == "AccessDenied" && denied.message().unwrap().contains("kms:Decrypt"), "{denied:?}");
-    assert_eq!(read(&keyed).await.unwrap().ssekms_key_id(), Some(KEY));
+    assert_eq!(read(&keyed).await.unwrap().ssekms_key_id(), Some(key.as_str()));
+    let kms = aws_sdk_kms::Client::new(&clients::root_config(&sandbox, ACCOUNT_ID));
+    kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
+    assert_eq!(code(&read(&keyed).await.unwrap_err()), "KMS.KMSInvalidStateException");
+}
+
+#[tokio::test]
+async fn across_accounts_the_keys_policy_must_admit_the_reader_who_must_be_allowed_himself() {
+    let sandbox = seeded().await;
+    let key = new_key(&sandbox).await;
+    put_encrypted(&sandbox, &key).await;
+    let objects = format!("arn:aws:s3:::{STATE_BUCKET}/*");
+    let bucket_policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "s3:GetObject", "Resource": objects},
+    ]});
+    root(&sandbox).put_bucket_policy().bucket(STATE_BUCKET).policy(bucket_policy.to_string()).send().await.unwrap();
+    let keyless = user(&sandbox, OTHER, "keyless", json!([allow(&["s3:*"], "*")])).await;
+    let keyed = user(&sandbox, OTHER, "keyed", json!([allow(&["s3:*", "kms:Decrypt"], "*")])).await;
+    let read = |s3: &Client| s3.get_object().bucket(STATE_BUCKET).key("secret.tfstate").send();
+    let closed = read(&keyed).await.unwrap_err();
+    assert!(closed.message().unwrap().contains("no resource-based policy allows the kms:Decrypt"), "{closed:?}");
+
+    let kms = aws_sdk_kms::Client::new(&clients::root_config(&sandbox, ACCOUNT_ID));
+    let admits = |context: &str| {
+        json!([{"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {
+            "kms:ViaService": format!("s3.{HOME_REGION}.amazonaws.com"), "kms:EncryptionContext:aws:s3:arn": context
+        }}}])
+    };
+    let object = format!("arn:aws:s3:::{STATE_BUCKET}/secret.tfstate");
+    let put = |policy: String| kms.put_key_policy().key_id(&key).policy(policy).send();
+    put(whole_policy(ACCOUNT_ID, admits("arn:aws:s3:::another-bucket/secret.tfstate"))).await.unwrap();
+    assert_eq!(code(&read(&keyed).await.unwrap_err()), "AccessDenied", "the encryption context is another object's");
+    put(whole_policy(ACCOUNT_ID, admits(&object))).await.unwrap();
+    assert!(read(&keyed).await.is_ok());
+    assert_eq!(code(&read(&keyless).await.unwrap_err()), "AccessDenied", "the key's policy alone is not enough");
+
+    let bucket = format!("arn:aws:s3:::{STATE_BUCKET}");
+    sandbox.world().account_mut(ACCOUNT_ID, |account| {
+        account.buckets.get_mut(STATE_BUCKET).unwrap().has_bucket_key = true;
+    });
+    assert_eq!(code(&read(&keyed).await.unwrap_err()), "AccessDenied", "with a bucket key the context is the bucket's");
+    put(whole_policy(ACCOUNT_ID, admits(&bucket))).await.unwrap();
+    assert!(read(&keyed).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_keys_policy_can_lock_its_own_account_out_but_not_by_mistake() {
+    let sandbox = seeded().await;
+    let key = new_key(&sandbox).await;
+    put_encrypted(&sandbox, &key).await;
+    let everything = user(&sandbox, ACCOUNT_ID, "everything", json!([allow(&["*"], "*")])).await;
+    user(&sandbox, ACCOUNT_ID, "named", json!([])).await;
+    let named_only = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT_ID}:user/named")}, "Action": "kms:*", "Resource": "*",
+    }]})
+    .to_string();
+    let kms = aws_sdk_kms::Client::new(&clients::root_config(&sandbox, ACCOUNT_ID));
+    let put = || kms.put_key_policy().key_id(&key).policy(&named_only);
+    let refused = put().send().await.unwrap_err();
+    assert_eq!(code(&refused), "MalformedPolicyDocumentException", "{refused:?}");
+    put().bypass_policy_lockout_safety_check(true).send().await.unwrap();
+    let read = everything.get_object().bucket(STATE_BUCKET).key("secret.tfstate").send().await.unwrap_err();
+    assert!(read.message().unwrap().contains("no resource-based policy"), "{read:?}");
+    assert_eq!(
+        code(&kms.get_key_policy().key_id(&key).send().await.unwrap_err()),
+        "AccessDeniedException",
+        "root, too"
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //!
 //! It answers for STS, IAM, Resource Explorer 2, Cloud Control, KMS and S3, for any number of accounts, and **refuses what AWS
 //! refuses**: requests are signed with credentials that the sandbox issued, the signature is recomputed, and each call is decided
-//! by the caller's identity policies, permissions boundary and session policy. It is a stand-in and no emulator: it knows only
+//! by the caller's identity policies, permissions boundary, session policy and service control policies, and by the policies of the
+//! resource and its account. It is a stand-in and no emulator: it knows only
 //! the calls that the product and its tests make.
 //!
 //! Words:
@@ -28,6 +29,7 @@ pub mod iam;
 pub mod inventory;
 pub mod kms;
 pub mod log;
+pub mod organization;
 pub mod query;
 pub mod resource_explorer;
 pub mod route;
@@ -43,5 +45,6 @@ pub use clock::SandboxClock;
 pub use error::AwsError;
 pub use faults::{Fault, FaultRule, Faults};
 pub use log::LogEntry;
+pub use organization::Membership;
 pub use server::{Call, Sandbox};
 pub use world::{Account, World};

@@ -17,6 +17,7 @@ use super::{
     inventory::Inventory,
     kms::KmsKeys,
     log::{RequestLog, lock},
+    organization::Membership,
     s3::Buckets,
 };
 
@@ -36,6 +37,8 @@ pub struct Account {
     pub kms: KmsKeys,
     /// S3 buckets.
     pub buckets: Buckets,
+    /// Its place in an organization; `None` for an account that stands alone.
+    pub organization: Option<Membership>,
 }
 
 impl Account {
@@ -48,6 +51,7 @@ impl Account {
             inventory: Inventory::default(),
             kms: KmsKeys::default(),
             buckets: Buckets::default(),
+            organization: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driftwise_contract::policy::RequestPrincipal;
 use time::OffsetDateTime;
 
 use super::Session;
@@ -63,6 +64,14 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The caller as a resource's policy sees it.
+    pub fn requester(&self) -> RequestPrincipal {
+        match self.principal {
+            Principal::Session { .. } => RequestPrincipal::role_session(&self.arn, &self.principal_arn),
+            Principal::User { .. } | Principal::Root => RequestPrincipal::aws(&self.arn),
+        }
+    }
+
     pub(super) fn root(account_id: &str, region: &str) -> Self {
         let arn = format!("arn:aws:iam::{account_id}:root");
         Self {

@@ -1,7 +1,9 @@
-//! Whether a caller may do something: identity policies, permissions boundary and session policies.
+//! Whether a caller may do something: service control policies, identity policies, permissions boundary and session policies.
 //!
 //! Each set is asked on its own, as IAM does: an explicit denial in any of them wins; else the identity policies must allow,
-//! and so must the boundary and the session policies where there are any. A root user is limited by none of them.
+//! and so must the others where there are any. A root user is limited by service control policies only.
+//!
+//! What the resource's side says (a bucket's or a key's policy, resource control policies) is for the service that owns it.
 
 use driftwise_contract::policy::{Context, Decision, PolicyDocument, Request, evaluate_all};
 
@@ -15,7 +17,9 @@ use crate::sandbox::{
 /// The policies that bound one caller, by their standing.
 #[derive(Debug, Default)]
 struct PolicySets {
-    identity: Vec<PolicyDocument>,
+    service_control: Option<Vec<PolicyDocument>>,
+    /// None for a root user, whom no policy of the account limits.
+    identity: Option<Vec<PolicyDocument>>,
     boundary: Option<Vec<PolicyDocument>>,
     session: Option<Vec<PolicyDocument>>,
 }
@@ -24,9 +28,6 @@ impl World {
     /// Allows or refuses `action` (for example `iam:GetRole`) on `resource` (an ARN, or `*`). `extra` holds the condition keys
     /// that only the service knows; the global ones are added here.
     pub fn authorize(&self, caller: &Caller, action: &str, resource: &str, extra: Context) -> Result<(), AwsError> {
-        if caller.principal == Principal::Root {
-            return Ok(());
-        }
         let sets = self.policy_sets(caller)?;
         let request = Request::new(action, resource).with_context(self.context(caller, extra));
         match sets.verdict(&request) {
@@ -46,9 +47,6 @@ impl World {
         resource: &str,
         extra: Context,
     ) -> Result<Decision, AwsError> {
-        if caller.principal == Principal::Root {
-            return Ok(Decision::Allow);
-        }
         let sets = self.policy_sets(caller)?;
         let request = Request::new(action, resource).with_context(self.context(caller, extra));
         Ok(match sets.verdict(&request) {
@@ -99,7 +97,8 @@ impl World {
     }
 
     fn policy_sets(&self, caller: &Caller) -> Result<PolicySets, AwsError> {
-        self.account(&caller.account_id, |account| match &caller.principal {
+        let service_control = self.service_control_of(caller);
+        let own = self.account(&caller.account_id, |account| match &caller.principal {
             Principal::Root => Some(PolicySets::default()),
             Principal::User { name } => user_sets(account, name),
             Principal::Session { role, access_key_id } => {
@@ -108,12 +107,12 @@ impl World {
                 sets.session = (!session.is_empty()).then(|| parse_all(session.iter().map(String::as_str)));
                 Some(sets)
             }
-        })
-        .flatten()
+        });
         // The principal was deleted while its credentials lived on.
-        .ok_or_else(|| {
+        let own = own.flatten().ok_or_else(|| {
             AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
-        })
+        })?;
+        Ok(PolicySets { service_control, ..own })
     }
 }
 
@@ -121,7 +120,8 @@ impl PolicySets {
     /// The reason of a refusal, in the words that end AWS's message.
     fn verdict(&self, request: &Request) -> Result<(), String> {
         let sets = [
-            ("identity-based policy", Some(&self.identity)),
+            ("service control policy", self.service_control.as_ref()),
+            ("identity-based policy", self.identity.as_ref()),
             ("permissions boundary", self.boundary.as_ref()),
             ("session policy", self.session.as_ref()),
         ];
@@ -146,13 +146,15 @@ fn user_sets(account: &Account, name: &str) -> Option<PolicySets> {
     let user = iam.users.get(name)?;
     let groups = user.groups.iter().filter_map(|group| iam.groups.get(group)).map(|group| &group.grants);
     let identity = std::iter::once(&user.grants).chain(groups).flat_map(|grants| documents(iam, grants)).collect();
-    Some(PolicySets { identity, boundary: boundary(iam, user.boundary.as_deref()), session: None })
+    let boundary = boundary(iam, user.boundary.as_deref());
+    Some(PolicySets { identity: Some(identity), boundary, ..PolicySets::default() })
 }
 
 fn role_sets(account: &Account, name: &str) -> Option<PolicySets> {
     let role = account.iam.roles.get(name)?;
     let identity = documents(&account.iam, &role.grants);
-    Some(PolicySets { identity, boundary: boundary(&account.iam, role.boundary.as_deref()), session: None })
+    let boundary = boundary(&account.iam, role.boundary.as_deref());
+    Some(PolicySets { identity: Some(identity), boundary, ..PolicySets::default() })
 }
 
 fn documents(iam: &IamState, grants: &Grants) -> Vec<PolicyDocument> {

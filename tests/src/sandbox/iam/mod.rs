@@ -119,6 +119,7 @@ fn perform(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsEr
         "AddUserToGroup" => groups::add_user(iam, request),
         "RemoveUserFromGroup" => groups::remove_user(iam, request),
         "CreateRole" => roles::create(iam, request),
+        "CreateServiceLinkedRole" => roles::create_service_linked(iam, request),
         "GetRole" => roles::read(iam, request),
         "DeleteRole" => roles::delete(iam, request),
         "ListRoles" => roles::list(iam, request),

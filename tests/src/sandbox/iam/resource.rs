@@ -42,6 +42,7 @@ pub(super) fn of(iam: &IamState, account_id: &str, operation: &str, params: &Par
             let url = name("Url");
             arn("oidc-provider", url.split_once("://").map_or(url.as_str(), |(_, rest)| rest))
         }
+        "CreateServiceLinkedRole" => arn("role", &format!("aws-service-role/{}/*", name("AWSServiceName"))),
         "ListOpenIDConnectProviders" => arn("oidc-provider", "*"),
         "CreateInstanceProfile" | "AddRoleToInstanceProfile" => {
             arn("instance-profile", &format!("{path}{}", name("InstanceProfileName")))
@@ -64,6 +65,9 @@ pub(super) fn context(params: &Params) -> Context {
     }
     if let Some(arn) = params.optional("PermissionsBoundary") {
         context.set("iam:PermissionsBoundary", arn);
+    }
+    if let Some(service) = params.optional("AWSServiceName") {
+        context.set("iam:AWSServiceName", service);
     }
     let tags = params.tags("Tags").unwrap_or_default();
     context.set_many("aws:TagKeys", tags.iter().map(|(key, _)| key.clone()));

@@ -1,5 +1,9 @@
 //! Roles and their trust policies.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::{
     Grants, IamRequest, IamState, Role,
     grants::check_policy_exists,
@@ -17,6 +21,11 @@ pub(super) fn create(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Ans
     let trust_policy = params.required("AssumeRolePolicyDocument")?;
     let max_session_s = params.integer_within("MaxSessionDuration", 3_600..=43_200)?.unwrap_or(3_600);
     check_trust_policy(trust_policy)?;
+    if path.starts_with("/aws-service-role/") {
+        return Err(AwsError::validation(
+            "Roles below the path /aws-service-role/ are made by CreateServiceLinkedRole only.",
+        ));
+    }
     if iam.roles.contains_key(name) {
         return Err(already_exists("Role", name));
     }
@@ -40,6 +49,40 @@ pub(super) fn create(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Ans
         refusals_left: request.new_role_delay,
     };
     let answer = request.reply(|xml| xml.within("Role", |xml| write_full(xml, &role)));
+    iam.roles.insert(role.name.clone(), role);
+    Ok(answer)
+}
+
+/// A role that only one AWS service may assume, below a path that no other role can have.
+pub(super) fn create_service_linked(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
+    let service = request.params.required("AWSServiceName")?;
+    let label = service.strip_suffix(".amazonaws.com").filter(|label| !label.is_empty()).ok_or_else(|| {
+        AwsError::bad_request("InvalidInput", format!("Service principal {service} is not a valid service principal."))
+    })?;
+    let (name, path) = (format!("AWSServiceRoleFor{label}"), format!("/aws-service-role/{service}/"));
+    if iam.roles.contains_key(&name) {
+        let said = format!("Service role name {name} has been taken in this account, please try a different suffix.");
+        return Err(AwsError::bad_request("InvalidInput", said));
+    }
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    ]});
+    let role = Role {
+        id: unique_id("AROA", 21),
+        arn: request.arn("role", &path, &name),
+        name,
+        path,
+        created: request.now,
+        trust_policy: trust.to_string(),
+        description: request.params.optional("Description").map(str::to_owned),
+        max_session_s: 3_600,
+        tags: BTreeMap::new(),
+        grants: Grants::default(),
+        boundary: None,
+        last_used: None,
+        refusals_left: 0,
+    };
+    let answer = request.reply(|xml| xml.within("Role", |xml| write_listed(xml, &role)));
     iam.roles.insert(role.name.clone(), role);
     Ok(answer)
 }

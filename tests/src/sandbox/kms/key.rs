@@ -19,6 +19,8 @@ pub struct KmsKey {
     pub region: String,
     /// What its maker said of it.
     pub description: String,
+    /// Its policy, as JSON.
+    pub policy: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Whether it may be used.
@@ -74,10 +76,14 @@ impl KmsKey {
     pub(super) fn metadata(&self, account_id: &str, now: OffsetDateTime) -> Value {
         let mut metadata = json!({
             "AWSAccountId": account_id, "KeyId": self.id, "Arn": self.arn, "CreationDate": self.created_at.unix_timestamp(),
-            "Enabled": self.state() == State::Enabled, "Description": self.description, "KeyUsage": "SIGN_VERIFY",
+            "Enabled": self.state() == State::Enabled, "Description": self.description, "KeyUsage": self.spec.usage(),
             "KeyState": self.state().name(), "Origin": "AWS_KMS", "KeyManager": "CUSTOMER", "KeySpec": self.spec.name(),
-            "CustomerMasterKeySpec": self.spec.name(), "SigningAlgorithms": self.spec.algorithms(), "MultiRegion": false,
+            "CustomerMasterKeySpec": self.spec.name(), "MultiRegion": false,
         });
+        match self.spec {
+            Spec::Symmetric => metadata["EncryptionAlgorithms"] = json!([self.spec.name()]),
+            _ => metadata["SigningAlgorithms"] = json!(self.spec.algorithms()),
+        }
         if let Some(deletion_at) = self.deletion_at.filter(|at| *at > now) {
             metadata["DeletionDate"] = deletion_at.unix_timestamp().into();
         }
@@ -111,6 +117,12 @@ impl KmsKeys {
 
     pub(super) fn insert(&mut self, key: KmsKey) {
         self.keys.insert(key.id.clone(), key);
+    }
+
+    pub(super) fn set_policy(&mut self, id: &str, policy: String) {
+        if let Some(key) = self.keys.get_mut(id) {
+            key.policy = policy;
+        }
     }
 
     pub(super) fn schedule_deletion(&mut self, id: &str, at: OffsetDateTime) {

@@ -1,12 +1,15 @@
-//! KMS (JSON 1.1), as far as asymmetric signing goes: `CreateKey`, `GetPublicKey`, `Sign`, `DescribeKey`, `ScheduleKeyDeletion`.
+//! KMS (JSON 1.1), as far as asymmetric signing and the keys of buckets go: `CreateKey`, `GetPublicKey`, `Sign`, `DescribeKey`,
+//! `GetKeyPolicy`, `PutKeyPolicy`, `ScheduleKeyDeletion`; S3 asks [`may_use`] for objects under a key.
 //!
-//! Keys have AWS's default key policy, which leaves everything to the account's IAM policies. A key exists in one region. What is
-//! refused is the point: an algorithm that is not one of the key's, a digest of another length, a long message, a key that is
+//! Keys have AWS's default key policy, which leaves everything to the account's IAM policies, until they are given another. A key
+//! exists in one region. What is refused is the point: a caller whom the key's policy does not admit, an algorithm that is not one of the key's, a digest of another length, a long message, a key that is
 //! disabled, pending deletion or gone.
 //!
 //! Lies that a test may plant ([`Fault::Lie`](crate::sandbox::Fault)): [`OTHER_KEY`].
 
 mod key;
+mod permission;
+mod policy;
 mod sign;
 mod spec;
 
@@ -22,6 +25,7 @@ use self::{key::State, spec::Spec};
 use super::{Answer, AwsError, Call, World, auth::Context};
 
 pub use key::{KmsKey, KmsKeys};
+pub use permission::may_use;
 
 /// The lie of a signature by another key than the one that was asked for.
 pub const OTHER_KEY: &str = "other_key";
@@ -37,6 +41,8 @@ pub async fn handle(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError>
         "DescribeKey" => describe(world, call),
         "GetPublicKey" => public_key(world, call),
         "Sign" => sign::sign(world, call),
+        "GetKeyPolicy" => policy::read(world, call),
+        "PutKeyPolicy" => policy::write(world, call),
         "ScheduleKeyDeletion" => schedule_deletion(world, call),
         other => Err(AwsError::bad_request("UnknownOperationException", format!("the sandbox does not know {other}"))),
     }
@@ -49,6 +55,9 @@ struct CreateInput {
     key_usage: Option<String>,
     #[serde(default)]
     description: String,
+    policy: Option<String>,
+    #[serde(default)]
+    bypass_policy_lockout_safety_check: bool,
     #[serde(default)]
     tags: Vec<TagInput>,
 }
@@ -84,7 +93,8 @@ fn create(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
         AwsError::bad_request("UnsupportedOperationException", format!("the sandbox makes no keys of the spec {spec}"))
     })?;
     match input.key_usage.as_deref() {
-        Some("SIGN_VERIFY") => {}
+        Some(usage) if usage == spec.usage() => {}
+        None if spec == Spec::Symmetric => {}
         None => return Err(validation("You must specify a KeyUsage value for an asymmetric CMK.")),
         Some(other) => {
             return Err(validation(&format!("KeyUsage {other} is not compatible with KeySpec {}", spec.name())));
@@ -101,11 +111,16 @@ fn create(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
     }
     let id = Uuid::new_v4().to_string();
     let (account_id, region) = (&call.caller.account_id, &call.caller.region);
+    let policy = match input.policy {
+        Some(policy) => policy::check(world, call, policy, input.bypass_policy_lockout_safety_check)?,
+        None => policy::default_of(account_id),
+    };
     let key = KmsKey {
         arn: format!("arn:aws:kms:{region}:{account_id}:key/{id}"),
         id,
         region: region.clone(),
         description: input.description,
+        policy,
         tags,
         is_enabled: true,
         created_at: world.now(),
@@ -131,6 +146,10 @@ fn public_key(world: &Arc<World>, call: &Call) -> Result<Answer, AwsError> {
     let der: PublicKeyX509Der<'_> = match &*key.pair {
         spec::Pair::Rsa(pair) => aws_lc_rs::signature::KeyPair::public_key(pair).as_der(),
         spec::Pair::P256(pair) => aws_lc_rs::signature::KeyPair::public_key(pair).as_der(),
+        spec::Pair::Secret => {
+            let said = format!("{} has no public key: it is symmetric.", key.arn);
+            return Err(AwsError::bad_request("UnsupportedOperationException", said));
+        }
     }
     .map_err(|_| internal())?;
     Ok(Answer::json11(&json!({
@@ -168,23 +187,13 @@ fn find(world: &World, call: &Call, key_id: &str) -> Result<KmsKey, AwsError> {
     } else {
         format!("arn:aws:kms:{}:{}:key/{key_id}", caller.region, caller.account_id)
     };
-    let Some((prefix, id)) = arn.split_once(":key/") else {
-        return Err(not_found(&format!("Invalid keyId '{key_id}'")));
-    };
-    let key = world
-        .account(&caller.account_id, |account| account.kms.get(id, world.now()).cloned())
-        .flatten()
-        .filter(|key| key.arn == arn && key.region == caller.region);
-    let mut context = Context::new();
-    for (name, value) in key.iter().flat_map(|key| &key.tags) {
-        context.set(&format!("aws:ResourceTag/{name}"), value);
-    }
-    world.authorize(caller, &format!("kms:{}", call.operation), &arn, context)?;
-    if prefix != format!("arn:aws:kms:{}:{}", caller.region, caller.account_id) {
-        // No key policy here admits another account, and a region knows its own keys only.
+    let action = format!("kms:{}", call.operation);
+    let found = permission::authorize(world, caller, &action, &arn, Context::new())?;
+    if !arn.starts_with(&format!("arn:aws:kms:{}:", caller.region)) {
+        // A region knows its own keys only.
         return Err(not_found(&format!("Invalid arn {}", caller.region)));
     }
-    key.ok_or_else(|| not_found(&format!("Key '{arn}' does not exist")))
+    found.ok_or_else(|| not_found(&format!("Key '{arn}' does not exist")))
 }
 
 fn parse<T: DeserializeOwned>(call: &Call) -> Result<T, AwsError> {

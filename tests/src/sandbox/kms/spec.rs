@@ -17,12 +17,15 @@ pub(super) enum Spec {
     Rsa3072,
     Rsa4096,
     EccNistP256,
+    /// One secret that encrypts and decrypts. What is under it is kept in the clear here: who may use the key is the point.
+    Symmetric,
 }
 
 /// The pair behind a key. Its Debug shows nothing.
 pub(super) enum Pair {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
+    Secret,
 }
 
 impl fmt::Debug for Pair {
@@ -33,7 +36,9 @@ impl fmt::Debug for Pair {
 
 impl Spec {
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::Rsa2048, Self::Rsa3072, Self::Rsa4096, Self::EccNistP256].into_iter().find(|spec| spec.name() == name)
+        [Self::Rsa2048, Self::Rsa3072, Self::Rsa4096, Self::EccNistP256, Self::Symmetric]
+            .into_iter()
+            .find(|spec| spec.name() == name)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -42,6 +47,15 @@ impl Spec {
             Self::Rsa3072 => "RSA_3072",
             Self::Rsa4096 => "RSA_4096",
             Self::EccNistP256 => "ECC_NIST_P256",
+            Self::Symmetric => "SYMMETRIC_DEFAULT",
+        }
+    }
+
+    /// The one usage that the spec is for here.
+    pub(super) fn usage(self) -> &'static str {
+        match self {
+            Self::Symmetric => "ENCRYPT_DECRYPT",
+            _ => "SIGN_VERIFY",
         }
     }
 
@@ -57,6 +71,7 @@ impl Spec {
                 "RSASSA_PSS_SHA_512",
             ],
             Self::EccNistP256 => &["ECDSA_SHA_256"],
+            Self::Symmetric => &[],
         }
     }
 
@@ -65,6 +80,7 @@ impl Spec {
             Self::Rsa2048 => KeySize::Rsa2048,
             Self::Rsa3072 => KeySize::Rsa3072,
             Self::Rsa4096 => KeySize::Rsa4096,
+            Self::Symmetric => return Ok(Pair::Secret),
             Self::EccNistP256 => {
                 return EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map(Pair::P256).map_err(|_| internal());
             }

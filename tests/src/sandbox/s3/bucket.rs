@@ -51,6 +51,8 @@ pub struct Bucket {
     pub policy: Option<String>,
     /// The KMS key (ARN) that encrypts objects which name none.
     pub default_kms_key: Option<String>,
+    /// Whether KMS is asked for the bucket instead of for each object (an S3 Bucket Key).
+    pub has_bucket_key: bool,
     /// Each key's versions, oldest first; never empty.
     pub(super) objects: BTreeMap<String, Vec<ObjectVersion>>,
     versions_made: u64,
@@ -65,6 +67,7 @@ impl Bucket {
             is_versioned: false,
             policy: None,
             default_kms_key: None,
+            has_bucket_key: false,
             objects: BTreeMap::new(),
             versions_made: 0,
         }

@@ -1,13 +1,14 @@
 //! Whether a caller may do something to a bucket.
 
-use driftwise_contract::policy::{Decision, Request, RequestPrincipal, evaluate_all};
-use http::{HeaderMap, HeaderValue, header};
+use driftwise_contract::policy::{Decision, Request, evaluate_all};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::bucket::with_bucket;
 use crate::sandbox::{
     Caller, World,
     auth::{Context, Principal},
+    kms,
 };
 
 /// One request for permission.
@@ -59,7 +60,7 @@ impl Ask<'_> {
             .map_err(|error| denied(&error.message))?;
         let request = Request::new(action, resource.as_str())
             .with_context(self.world.context(self.caller, context))
-            .by(requester(self.caller));
+            .by(self.caller.requester());
         let bucket = policy.map_or(Decision::ImplicitDeny, |policy| evaluate_all(&[policy], &request).decision);
         let is_owner = owner == self.caller.account_id;
         let said = |why: &str| {
@@ -68,6 +69,10 @@ impl Ask<'_> {
                 self.caller.arn
             ))
         };
+        // A resource control policy binds the owner's root, too.
+        if self.world.is_denied_by_rcp(&owner, Some(self.caller), &request) {
+            return Err(said("with an explicit deny in a resource control policy"));
+        }
         match (own, bucket) {
             (Decision::ExplicitDeny, _) => Err(said("with an explicit deny in an identity-based policy")),
             // The owner's root can always mend a policy that locks everyone out.
@@ -85,15 +90,35 @@ impl Ask<'_> {
         }
     }
 
-    /// What reads or writes under a KMS key asks for besides.
-    pub(super) fn may_use_key(&self, action: &str, key_arn: &str) -> S3Result<()> {
-        match self.world.decision(self.caller, action, key_arn, Context::new()) {
-            Ok(Decision::Allow) => Ok(()),
-            _ => Err(denied(&format!(
-                "User: {} is not authorized to perform: {action} on the resource associated with this ciphertext because no identity-based policy allows the {action} action",
-                self.caller.arn
-            ))),
-        }
+    /// What reads or writes of an object under a KMS key ask for besides: S3 calls KMS with the caller's own permissions, and says
+    /// for what. The encryption context is the object's ARN, or the bucket's where it has a bucket key (S3 user guide, "Using
+    /// SSE-KMS": "Encryption context", "S3 Bucket Keys").
+    pub(super) fn may_use_key(&self, action: &str, key_arn: &str, object: &str) -> S3Result<()> {
+        let of_object = with_bucket(self.world, self.bucket, |_, bucket| match bucket.has_bucket_key {
+            true => bucket.arn(),
+            false => format!("{}/{object}", bucket.arn()),
+        });
+        let mut context = Context::new();
+        context
+            .set("kms:ViaService", format!("s3.{}.amazonaws.com", self.caller.region))
+            .set("kms:EncryptionContext:aws:s3:arn", of_object.unwrap_or_default())
+            .set_many("kms:EncryptionContextKeys", ["aws:s3:arn"])
+            .set_bool("aws:ViaAWSService", true);
+        kms::may_use(self.world, self.caller, action, key_arn, &context).map_err(|refused| {
+            match refused.code.as_str() {
+                "AccessDenied" => denied(
+                    &refused
+                        .message
+                        .replace(&format!("on resource: {key_arn}"), "on the resource associated with this ciphertext"),
+                ),
+                code => {
+                    let mut error =
+                        S3Error::with_message(S3ErrorCode::Custom(format!("KMS.{code}").into()), refused.message);
+                    error.set_status_code(StatusCode::BAD_REQUEST);
+                    error
+                }
+            }
+        })
     }
 
     /// The refusal for an object that is not there: only who may list the bucket is told.
@@ -116,11 +141,4 @@ pub(super) fn no_such_bucket(name: &str) -> S3Error {
 
 fn denied(said: &str) -> S3Error {
     S3Error::with_message(S3ErrorCode::AccessDenied, said.to_owned())
-}
-
-fn requester(caller: &Caller) -> RequestPrincipal {
-    match caller.principal {
-        Principal::Session { .. } => RequestPrincipal::role_session(&caller.arn, &caller.principal_arn),
-        Principal::User { .. } | Principal::Root => RequestPrincipal::aws(&caller.arn),
-    }
 }

@@ -51,7 +51,7 @@ impl Storage {
             Some(_) => ask.absent(S3ErrorCode::NoSuchVersion, "The specified version does not exist."),
         })?;
         if let Some(key_arn) = &version.kms_key {
-            ask.may_use_key("kms:Decrypt", key_arn)?;
+            ask.may_use_key("kms:Decrypt", key_arn, key)?;
         }
         Ok((version, is_versioned))
     }
@@ -130,7 +130,7 @@ impl S3 for Storage {
         let default_key = with_bucket(&self.world, &input.bucket, |_, bucket| bucket.default_kms_key.clone()).flatten();
         let kms_key = input.ssekms_key_id.clone().or(default_key);
         if let Some(key_arn) = &kms_key {
-            ask.may_use_key("kms:GenerateDataKey", key_arn)?;
+            ask.may_use_key("kms:GenerateDataKey", key_arn, &input.key)?;
         }
         let put = Put {
             body,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use driftwise_contract::policy::{Context, PolicyDocument, Request, RequestPrincipal};
+use driftwise_contract::policy::{Context, PolicyDocument, Request};
 
 use super::{
     parameters::{Wanted, check_pattern},
@@ -20,7 +20,8 @@ use crate::sandbox::{
 /// A session that a session opened lasts at most an hour, whatever the role allows.
 const CHAINED_MAX_S: i64 = 3_600;
 
-/// The caller's own permission and the role's trust policy must both allow. (AWS lets a trust policy that names a principal
+/// The caller's own permission and the role's trust policy must both allow, and no resource control policy of the role's account
+/// may deny. (AWS lets a trust policy that names a principal
 /// of its own account stand alone; the sandbox asks for both, which refuses more than AWS and never less.)
 pub(super) fn answer(world: &World, call: &Call, params: &Params) -> Result<Answer, AwsError> {
     let caller = &call.caller;
@@ -165,10 +166,9 @@ fn find_role(world: &World, wanted: &Wanted) -> Option<Role> {
 }
 
 fn trusts(world: &World, role: &Role, caller: &Caller, action: &str, keys: &Context) -> bool {
-    let principal = match &caller.principal {
-        Principal::Session { .. } => RequestPrincipal::role_session(&caller.arn, &caller.principal_arn),
-        _ => RequestPrincipal::aws(&caller.arn),
-    };
-    let request = Request::new(action, &role.arn).by(principal).with_context(world.context(caller, keys.clone()));
+    let request =
+        Request::new(action, &role.arn).by(caller.requester()).with_context(world.context(caller, keys.clone()));
+    let owner = role.arn.split(':').nth(4).unwrap_or_default();
     PolicyDocument::parse(&role.trust_policy).is_ok_and(|policy| policy.evaluate(&request).is_allowed())
+        && !world.is_denied_by_rcp(owner, Some(caller), &request)
 }

@@ -45,7 +45,7 @@ pub(super) async fn answer(world: &World, params: &Params, request_id: &str) -> 
 
     let role = settled_role(world, &wanted)?;
     let context = trust_context(world, &wanted, &provider, &identity, &asked, is_role_authorized);
-    check_trust(&role, &provider, &asked, &context)?;
+    check_permission(world, &wanted, &role, &provider, &asked, &context)?;
     let carried = Carried {
         tags: asked.tags,
         transitive_tag_keys: asked.transitive_tag_keys,
@@ -140,10 +140,18 @@ fn trust_context(
     context
 }
 
-/// The trust policy must allow each thing that the token asks for.
-fn check_trust(role: &Role, provider: &OidcProvider, asked: &SessionClaims, context: &Context) -> Result<(), AwsError> {
+/// The trust policy must allow each thing that the token asks for, and no resource control policy of the role's account may deny
+/// it. (AWS's words where the latter denies are not recorded: the same are taken.)
+fn check_permission(
+    world: &World,
+    wanted: &Wanted,
+    role: &Role,
+    provider: &OidcProvider,
+    asked: &SessionClaims,
+    context: &Context,
+) -> Result<(), AwsError> {
     let policy = PolicyDocument::parse(&role.trust_policy).map_err(|_| denied("sts:AssumeRoleWithWebIdentity"))?;
-    let wanted = [
+    let actions = [
         ("sts:AssumeRoleWithWebIdentity", true),
         ("sts:TagSession", !asked.tags.is_empty()),
         ("sts:SetSourceIdentity", asked.source_identity.is_some()),
@@ -151,12 +159,13 @@ fn check_trust(role: &Role, provider: &OidcProvider, asked: &SessionClaims, cont
     // Recorded: the key exists only during AssumeRoleWithWebIdentity. Read strictly, the other actions do not have it.
     let mut context_of_others = context.clone();
     context_of_others.remove("sts:RoleAuthorizedByIdp");
-    for (index, (action, _)) in wanted.into_iter().enumerate().filter(|(_, (_, is_asked))| *is_asked) {
+    for (index, (action, _)) in actions.into_iter().enumerate().filter(|(_, (_, is_asked))| *is_asked) {
         let context = if index == 0 { context } else { &context_of_others };
         let request = Request::new(action, &role.arn)
             .by(RequestPrincipal::Federated(provider.arn.clone()))
             .with_context(context.clone());
-        if !policy.evaluate(&request).is_allowed() {
+        let owner = wanted.role_arn.account_id().as_str();
+        if !policy.evaluate(&request).is_allowed() || world.is_denied_by_rcp(owner, None, &request) {
             return Err(denied(action));
         }
     }
