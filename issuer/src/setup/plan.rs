@@ -5,7 +5,7 @@ use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::{AccountId, Arn, Audience, IssuerUrl, Partition, Region, RoleArn};
 
 use super::document::{Document, DocumentKind, Note};
-use super::request::{AccessLevel, SetupRequest, TrustChoice, UserArn};
+use super::request::{AccessLevel, SetupRequest, TrustChoice};
 use super::{SetupError, bucket_policy, permission_policy, trust};
 
 /// How long a session of the role may last, in seconds: AWS's default for a role.
@@ -27,7 +27,8 @@ pub struct SetupPlan {
     pub provider: Option<OidcProvider>,
     /// The roles; the first is the one that the agent assumes.
     pub roles: Vec<Role>,
-    /// The users of the two-layer form.
+    /// The users of the two-layer form. They come before the roles: AWS refuses a trust policy that names a user that does not
+    /// exist.
     pub users: Vec<User>,
     /// Documents that belong to resources of others: they are merged by hand into what stands there.
     pub attach_by_hand: Vec<Document>,
@@ -98,8 +99,10 @@ pub struct InlinePolicy {
 /// An IAM user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Its ARN.
-    pub arn: UserArn,
+    /// Its name.
+    pub name: String,
+    /// Its path with both slashes: `/` or `/team/`.
+    pub path: String,
     /// Policies that stand in the user.
     pub inline: Vec<InlinePolicy>,
     /// Tags, by key.
@@ -109,15 +112,16 @@ pub struct User {
 impl SetupRequest {
     /// The plan for the account.
     pub fn plan(&self) -> Result<SetupPlan, SetupError> {
+        let trust = trust::trust_policy(self)?;
         let mut plan = SetupPlan {
             partition: self.partition(),
             account: self.account().clone(),
             region: self.region.clone(),
             provider: self.provider(),
-            roles: vec![self.scan_role()?],
-            users: Vec::new(),
+            notes: trust.notes.clone(),
+            roles: vec![self.scan_role(trust)?],
+            users: self.users()?,
             attach_by_hand: Vec::new(),
-            notes: Vec::new(),
         };
         for kind in [DocumentKind::BucketPolicy, DocumentKind::KeyPolicy] {
             match self.document(kind) {
@@ -170,7 +174,20 @@ impl SetupRequest {
         })
     }
 
-    fn scan_role(&self) -> Result<Role, SetupError> {
+    fn users(&self) -> Result<Vec<User>, SetupError> {
+        let TrustChoice::TwoLayer { user, .. } = &self.trust else { return Ok(Vec::new()) };
+        Ok(vec![User {
+            name: user.name().to_owned(),
+            path: user.path().to_owned(),
+            inline: vec![InlinePolicy {
+                name: format!("assume-{}", self.role.role_name()),
+                document: trust::user_policy(&self.role)?,
+            }],
+            tags: self.tags(),
+        }])
+    }
+
+    fn scan_role(&self, trust: Document) -> Result<Role, SetupError> {
         let permissions = self.document(DocumentKind::PermissionPolicy)?;
         let managed = |document: Document| ManagedPolicy {
             name: format!("{}-{}", self.role.role_name(), document.file_stem),
@@ -188,7 +205,7 @@ impl SetupRequest {
             path: self.role.path().to_owned(),
             description: "Read-only role of driftwise".to_owned(),
             max_session_s: MAX_SESSION_S,
-            trust: trust::trust_policy(self)?.policy,
+            trust: trust.policy,
             // The text is an ARN in every partition.
             managed_policy_arns: read_only.and_then(|arn| arn.parse().ok()).into_iter().collect(),
             managed_policies: permissions.into_iter().map(managed).collect(),

@@ -13,7 +13,10 @@ use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::{OrgId, RoleArn, Subject};
 
 use crate::federation::Settings;
-use crate::setup::{SetupError, render, without_variables};
+use crate::setup::{Document, DocumentKind, Note, SetupError, render, without_variables};
+
+const FEDERATION: &str = "DriftwiseFederation";
+const SESSION_TAG: &str = "DriftwiseSessionTag";
 
 /// The trust policy of a role for one org.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +34,7 @@ pub struct TrustPolicy<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "policies/trust-policy.json")]
+#[template(path = "policies/trust-federated.json")]
 struct View<'a> {
     provider_arn: String,
     issuer: &'a str,
@@ -44,6 +47,68 @@ struct View<'a> {
 }
 
 impl TrustPolicy<'_> {
+    /// The document, with the reason of each line and what to know about it.
+    pub(super) fn explained(&self) -> Result<Document, SetupError> {
+        let issuer = self.settings.issuer.without_scheme();
+        let key = |name: &str| format!("{issuer}:{name}");
+        let mut document = Document::new(DocumentKind::TrustPolicy, "Trust policy", self.document()?);
+        document = document.explained(|reasons| {
+            reasons
+                .statement(
+                    FEDERATION,
+                    "Lets the org's agents in by a token of the issuer: no AWS key is stored anywhere.",
+                )
+                .action(FEDERATION, "sts:AssumeRoleWithWebIdentity", "The one call that takes a token.")
+                .action(
+                    FEDERATION,
+                    "sts:TagSession",
+                    "The token carries the org as a session tag: without this action AWS refuses every such token.",
+                )
+                .condition(
+                    FEDERATION,
+                    "sts:RoleAuthorizedByIdp",
+                    "Only a token that names this very role: one that leaks opens no other role.",
+                )
+                .statement(
+                    SESSION_TAG,
+                    "AWS decides sts:TagSession by itself. It has a statement of its own because the key \
+                     sts:RoleAuthorizedByIdp exists for sts:AssumeRoleWithWebIdentity only.",
+                )
+                .action(SESSION_TAG, "sts:TagSession", "Lets the token tag its session with the org.")
+        });
+        for sid in [FEDERATION, SESSION_TAG] {
+            document = document.explained(|reasons| {
+                reasons
+                    .member(
+                        sid,
+                        "Principal",
+                        "The IAM OIDC provider of the issuer, in this account: the issuer's URL without https://.",
+                    )
+                    .condition(sid, &key("aud"), "Only tokens that were made for AWS STS.")
+                    .condition(
+                        sid,
+                        &key("sub"),
+                        "Only this org's tokens. Never leave it out: AWS would admit the token of any org.",
+                    )
+                    .condition(
+                        sid,
+                        "aws:RequestTag/dw_org_id",
+                        "The session is tagged with this org and no other: bucket and key policies can rely on the tag \
+                         (aws:PrincipalTag/dw_org_id).",
+                    )
+                    .condition(
+                        sid,
+                        &key("dw_org_id"),
+                        "The org as a claim, for STS servers that offer every claim. AWS does not: there nobody gets in.",
+                    )
+            });
+        }
+        Ok(match warning(self.form) {
+            Some(text) => document.with_note(Note::warning(text)),
+            None => document,
+        })
+    }
+
     /// The document.
     pub fn document(&self) -> Result<PolicyDocument, SetupError> {
         let issuer = without_variables("the issuer URL", self.settings.issuer.without_scheme())?;
