@@ -1,6 +1,8 @@
-//! What orgs register, as parsed values: names, AWS accounts, agents' public keys, enrolment codes, API keys. A value of one of
+//! What orgs register, as parsed values: names, AWS accounts, agents' public keys, enrolment codes, API keys; and the
+//! people who sign in ([`admin`]). A value of one of
 //! these types is valid; the store takes and gives nothing else.
 
+pub mod admin;
 mod api_key;
 mod aws_account;
 mod enrolment_code;

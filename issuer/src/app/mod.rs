@@ -20,6 +20,7 @@ use crate::federation::{
 use crate::http::rate_limit::{CallerLimits, Limiter};
 use crate::http::readiness::Readiness;
 use crate::http::server::tls::{Certificate, Reload, TlsError};
+use crate::http::web::WebSettings;
 use crate::keyring::{KeySetId, Keyring};
 use crate::publication::Publishing;
 use crate::store::{Store, StoreError, orgs};
@@ -48,6 +49,7 @@ pub(crate) struct App {
     swap: Mutex<()>,
     base_path: String,
     mints_canaries: bool,
+    web: WebSettings,
     limits: Limits,
     client_limiter: Option<Limiter>,
     caller_limits: CallerLimits,
@@ -206,6 +208,11 @@ impl App {
             self.publishing.notify_documents_changed();
         }
         Ok(())
+    }
+
+    /// `[web]` as the pages need it.
+    pub(crate) fn web(&self) -> &WebSettings {
+        &self.web
     }
 
     /// Targets, and the look at the public URL.

@@ -13,7 +13,7 @@ use super::{App, LostKeys};
 use crate::accounts::Pepper;
 use crate::audit::{Ledger, SealKey, Sealer};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, WebOrigin};
 use crate::federation::{Authority, Publications, RecentAssertions, SigningPool};
 use crate::http;
 use crate::http::client_address::TrustedProxies;
@@ -21,6 +21,7 @@ use crate::http::rate_limit::{CallerLimits, Limiter};
 use crate::http::readiness::Readiness;
 use crate::http::server::Server;
 use crate::http::server::tls::Certificate;
+use crate::http::web::WebSettings;
 use crate::jobs::{self, Runner};
 use crate::keyring::{KeySetId, KeyVault, Keyring};
 use crate::publication::Publishing;
@@ -96,6 +97,7 @@ impl Issuer {
             swap: Mutex::new(()),
             base_path,
             mints_canaries: config.federation.canary,
+            web: WebSettings::new(config.web, WebOrigin::of(&config.server.issuer_url)),
             client_limiter: Limiter::new(config.limits.rate, clock.clone()),
             caller_limits: CallerLimits::new(&config.limits, &clock),
             limits: config.limits,

@@ -43,6 +43,13 @@ pub enum Actor {
     },
     /// The holder of an enrolment code.
     CodeHolder,
+    /// An admin who is signed in to the pages.
+    Admin {
+        /// Its id.
+        id: String,
+        /// The name at that time.
+        name: String,
+    },
     /// A caller that proved nothing.
     Unknown,
     /// The issuer itself: a job.

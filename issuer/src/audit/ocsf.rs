@@ -188,6 +188,7 @@ fn actor(actor: &Actor) -> Value {
         }
         Actor::Agent { id, .. } => json!({"user": {"uid": id.to_string(), "type": "System", "type_id": 3}}),
         Actor::ApiKey { id } => json!({"user": {"uid": id, "type": "System", "type_id": 3}}),
+        Actor::Admin { id, name } => json!({"user": {"uid": id, "name": name, "type": "Admin", "type_id": 2}}),
         Actor::CodeHolder => json!({"user": {"name": "holder of an enrolment code", "type_id": 0}}),
         Actor::Unknown => json!({"user": {"name": "unknown", "type_id": 0}}),
         Actor::Issuer => json!({"app_name": "driftwise-issuer"}),

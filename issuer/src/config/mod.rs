@@ -16,6 +16,7 @@ mod raw;
 mod server;
 mod store;
 mod telemetry;
+mod web;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use raw::ConfigError;
 pub use server::{ForwardedHeader, Server, TlsFiles};
 pub use store::Store;
 pub use telemetry::Telemetry;
+pub use web::{Web, WebOrigin};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "driftwise-issuer.toml";
@@ -61,6 +63,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[telemetry]`
     pub telemetry: Telemetry,
+    /// `[web]`
+    pub web: Web,
     /// What the operator should know although it stops nothing: to be logged once the log is there.
     pub warnings: Vec<String>,
 }
@@ -78,6 +82,7 @@ impl Config {
             log: Log::default(),
             metrics: Metrics::default(),
             telemetry: Telemetry::default(),
+            web: Web::default(),
             warnings: Vec::new(),
         }
     }

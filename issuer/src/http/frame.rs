@@ -112,7 +112,9 @@ fn complete(app: &App, mut response: Response, request_id: &str) -> Response {
         headers.insert(DATE, date);
     }
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    // Pages say another one: with this, browsers hide the origin of a form.
+    let referrer = HeaderName::from_static("referrer-policy");
+    headers.entry(referrer).or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
 

@@ -16,7 +16,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod readiness;
 mod routes;
 pub(crate) mod server;
-mod web;
+pub(crate) mod web;
 
 pub(crate) use api::token::read_form as read_token_form;
 pub(crate) use metrics_page::router as metrics_router;

@@ -107,6 +107,22 @@ impl Problem {
         problem
     }
 
+    /// A form whose CSRF token is not one of this browser's, or of a session that ended.
+    pub(super) fn form_stale() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "form_stale", "This form can't be used any more").detail(
+            "It belongs to a session that ended, or the browser keeps no cookies for this site. Open the page again and \
+             send the form from there.",
+        )
+    }
+
+    /// A form that a page of another site sent.
+    pub(super) fn form_foreign() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "form_foreign", "This form was sent from another site").detail(
+            "Open the page here and send the form from there. Where the pages are served under another name than the \
+             issuer URL's, the operator sets web.origin.",
+        )
+    }
+
     /// The code that the caller is given.
     pub(super) fn code(&self) -> &'static str {
         self.code

@@ -22,6 +22,8 @@ pub enum Caller {
     Agent,
     /// The holder of an enrolment code.
     CodeHolder,
+    /// An admin who is signed in, by the session's cookie; what changes something, by a form of our own pages.
+    Admin,
     /// The holder of an API key of the org in the path, with that scope.
     ApiKey(ApiKeyScope),
 }

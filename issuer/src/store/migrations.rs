@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "assertions by steady time", include_str!("../../migrations/0009_assertions_steady_time.sql")),
     (10, "faults of replicas", include_str!("../../migrations/0010_replica_faults.sql")),
     (11, "seals of the audit log", include_str!("../../migrations/0011_audit_seals.sql")),
+    (12, "admins, web sessions", include_str!("../../migrations/0012_admins_web_sessions.sql")),
     (14, "proofs", include_str!("../../migrations/0014_proofs.sql")),
 ];
 

@@ -8,6 +8,8 @@
 //!   milliseconds, UUIDs and JSON as text).
 
 pub mod accounts;
+pub mod admin_links;
+pub mod admins;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
@@ -23,8 +25,10 @@ pub mod replicas;
 mod scope;
 pub mod sealed_keys;
 pub mod sealed_secrets;
+pub mod sign_in_failures;
 pub mod signing_keys;
 pub mod used_assertions;
+pub mod web_sessions;
 
 use std::fs::{File, OpenOptions};
 use std::ops::{Deref, DerefMut};

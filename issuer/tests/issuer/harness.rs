@@ -16,13 +16,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::claims::TrustForm;
 use driftwise_contract::wire::{AgentInfo, JWT_BEARER, PublicJwk};
 use driftwise_contract::{AgentId, OrgId};
+use driftwise_issuer::accounts::admin::{AdminId, SecretToken};
 use driftwise_issuer::accounts::{ApiKey, ApiKeyId, ApiKeyScope, ApiKeyScopes, AwsAccount, EnrolmentCode, IssuerKeys};
 use driftwise_issuer::app::{Issuer, RunningIssuer};
 use driftwise_issuer::clock::Clock;
 use driftwise_issuer::config::{Config, Keys};
 use driftwise_issuer::keyring::{KeyAlgorithm, KeyVault, thumbprint};
 use driftwise_issuer::store::api_keys::NewApiKey;
-use driftwise_issuer::store::{Store, accounts, api_keys, enrolment_codes, orgs};
+use driftwise_issuer::store::{Store, accounts, admins, api_keys, enrolment_codes, orgs, web_sessions};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -199,6 +200,16 @@ impl TestIssuer {
         let mut db = self.store.connection().await.unwrap();
         api_keys::insert(&mut db, org.scope(), &new, now_ms).await.unwrap();
         key
+    }
+
+    /// An admin who is signed in: the Cookie header of their browser.
+    pub(crate) async fn admin(&self, name: &str) -> String {
+        let (id, now_ms) = (AdminId::from_uuid(self.clock.new_uuid()), self.clock.now_ms());
+        let token = SecretToken::generate().unwrap();
+        let mut db = self.store.connection().await.unwrap();
+        assert!(admins::insert(&mut db, id, &name.parse().unwrap(), now_ms).await.unwrap(), "{name} is taken");
+        web_sessions::insert(&mut db, &token.hash(), id, now_ms).await.unwrap();
+        format!("driftwise-session={}", token.reveal())
     }
 
     /// Asks for a token by API key.

@@ -180,6 +180,37 @@ async fn every_route_refuses_every_wrong_caller() {
                 assert_eq!(status(present_key(to(&here), path, &ended, &role)).await, 401, "{path} by an expired key");
                 issuer.clock.advance(-3_600);
             }
+            Caller::Admin => {
+                let admin = issuer.admin(&format!("ada{}", issuer.clock.new_uuid().simple())).await;
+                let by = |cookie: &str| request().header("cookie", cookie);
+                let foreign = elsewhere.admin(&format!("eve{}", issuer.clock.new_uuid().simple())).await;
+                let is_page = method == Method::GET;
+                let good = by(&admin).send().await.unwrap().status();
+                // What changes something takes a form besides, which carries a token of the session.
+                assert_eq!(good, if is_page { 200 } else { 403 }, "{path}");
+                let halved = &admin[..admin.len() - 20];
+                let doubled = format!("{admin}; {admin}");
+                let value = admin.split_once('=').unwrap().1;
+                for (name, cookie) in [
+                    ("nobody", ""),
+                    ("garbage", "driftwise-session=garbage"),
+                    ("half a cookie", halved),
+                    ("two cookies", &doubled),
+                    ("a cookie of another name", &format!("__Host-driftwise-session={value}")),
+                    ("an admin of another issuer", &foreign),
+                ] {
+                    let response = by(cookie).send().await.unwrap();
+                    assert_eq!(response.status(), 303, "{path} by {name}");
+                    let location = response.headers()["location"].to_str().unwrap();
+                    let back = format!("/sign-in?next={}", path.replace('/', "%2F"));
+                    assert_eq!(location, if is_page { &back } else { "/sign-in" }, "{path} by {name}");
+                }
+                let bearer = request().bearer_auth(value).send().await.unwrap();
+                assert_eq!(bearer.status(), 303, "{path} by a session as bearer token");
+                issuer.clock.advance(1_800);
+                assert_eq!(by(&admin).send().await.unwrap().status(), 303, "{path} after half an hour");
+                issuer.clock.advance(-1_800);
+            }
             Caller::CodeHolder => {
                 assert_eq!(request().send().await.unwrap().status(), 415, "{path}");
                 for wrong in ["", "garbage", "7K2QD-7K2QD-7K2QD-7K2QD", &issuer.assertion(&agent)] {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, publication, server, store,
-    telemetry,
+    telemetry, web,
 };
 
 /// What is wrong with the configuration: every fault that was found, one per line.
@@ -57,6 +57,7 @@ struct RawConfig {
     log: log::Raw,
     metrics: metrics::Raw,
     telemetry: telemetry::Raw,
+    web: web::Raw,
 }
 
 impl Config {
@@ -325,6 +326,7 @@ impl RawConfig {
         self.limits.parse(&mut config.limits, &mut faults);
         self.metrics.parse(&mut config.metrics, config.server.listen, &mut faults);
         self.telemetry.parse(&mut config.telemetry, &mut faults);
+        self.web.parse(&mut config.web, &mut faults);
         if faults.told.is_empty() { Ok(config) } else { Err(ConfigError { faults: faults.told }) }
     }
 }

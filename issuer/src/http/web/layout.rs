@@ -33,6 +33,8 @@ fn render(template: &impl Template, cache: &'static str) -> Result<Response, Pro
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (CACHE_CONTROL, cache),
+        // `no-referrer` would make browsers send a form with `Origin: null` (Fetch standard, "append a request Origin header").
+        (HeaderName::from_static("referrer-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];

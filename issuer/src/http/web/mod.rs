@@ -1,22 +1,34 @@
 //! Pages for people: server-rendered, one style sheet, one small script. Every page works with nothing but HTML.
 
 pub(super) mod assets;
+mod cookie;
+mod csrf;
 mod layout;
+mod next;
+mod session;
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, HeaderValue, VARY};
-use axum::response::Response;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, HeaderValue, LOCATION, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use driftwise_contract::IssuerUrl;
 use driftwise_contract::wire::FederationInfo;
 
 use self::layout::page;
+use self::next::NextPath;
 use super::api::discovery::answer;
 use super::problem::Problem;
 use crate::app::App;
+
+pub(crate) use self::session::WebSettings;
+
+/// Where people sign in.
+pub(super) const SIGN_IN_PATH: &str = "/sign-in";
+/// Where they go after that, unless a page sent them.
+const HOME_PATH: &str = "/account";
 
 #[derive(Template)]
 #[template(path = "pages/index.html")]
@@ -46,6 +58,19 @@ pub(super) async fn federation_info(State(app): State<Arc<App>>, headers: Header
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// Sends the browser to a page of ours, which it asks for with `GET` (RFC 9110, section 15.4.4).
+fn see_other(app: &App, to: &NextPath) -> Response {
+    let location = HeaderValue::from_str(&format!("{}{to}", app.base_path()));
+    // Both parts are plain ASCII.
+    location.map_or_else(
+        |_| Problem::internal().into_response(),
+        |location| {
+            let headers = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            (StatusCode::SEE_OTHER, headers).into_response()
+        },
+    )
 }
 
 /// Browsers name `text/html`; programs say `*/*`, `application/json` or nothing.
