@@ -113,7 +113,8 @@ impl Issuer {
         let proxies = TrustedProxies::new(config.server.trusted_proxies, config.server.forwarded_header);
         let router = http::router(app.clone());
         let certificate = app.certificate.as_ref();
-        let server = Server::new(listener, router, &app.limits, proxies, certificate, metrics.clone());
+        let server = Server::new(listener, router, &app.limits, proxies, certificate, metrics.clone())
+            .answering(http::public_documents_at_once(app.clone()));
         tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %signing_kid, "serving");
 
         let (stop, stopped) = watch::channel(false);

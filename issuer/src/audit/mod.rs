@@ -27,7 +27,7 @@ mod view;
 pub use canonical::{CanonicalFault, canonical, is_canonical};
 pub use chain::{Chain, FORM, Head, RowHash};
 pub use event::{Actor, Body, Event, KeyEvent, Record, RefusalReason, TokenMinted, TokenRefused};
-pub use ledger::{Ledger, LedgerEntry, LedgerFault, OnTheWay, UsedAssertion};
+pub use ledger::{AssertionDigest, Ledger, LedgerEntry, LedgerFault, OnTheWay, UsedAssertion};
 pub use mints::{UnexpiredMints, unexpired_mints};
 pub use seal::{SealKey, Sealer};
 pub use verify::{ChainFault, Expected, Seals, Verified, VerifyError, verify, verify_all};

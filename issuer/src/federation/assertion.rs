@@ -231,8 +231,7 @@ pub struct UnverifiedAssertion<'a> {
 pub struct VerifiedAssertion {
     agent: AgentId,
     kid: Kid,
-    jti: String,
-    keep_until_ms: i64,
+    used: UsedAssertion,
     new_kid: Option<Kid>,
 }
 
@@ -249,7 +248,7 @@ impl VerifiedAssertion {
 
     /// What is noted of it, so that it counts once.
     pub fn used(&self) -> UsedAssertion {
-        UsedAssertion { agent: self.agent, jti: self.jti.clone(), keep_until_ms: self.keep_until_ms }
+        self.used
     }
 }
 
@@ -270,8 +269,7 @@ pub async fn authenticate(
     let agent = agent.ok_or(AssertionFault::UnknownKey)?;
     // Before anything is written: what is refused here leaves nothing on the disk.
     admit(agent.id, agent.scope.org())?;
-    let used = verified.used();
-    if !used_assertions::insert(db, used.agent, &used.jti, used.keep_until_ms).await? {
+    if !used_assertions::insert(db, &verified.used()).await? {
         return Err(AssertionFault::Replayed.into());
     }
     Ok(AuthenticatedAgent {
@@ -383,8 +381,7 @@ impl<'a> UnverifiedAssertion<'a> {
         Ok(VerifiedAssertion {
             agent: self.claims.iss,
             kid: self.kid,
-            jti: self.claims.jti,
-            keep_until_ms,
+            used: UsedAssertion::new(self.claims.iss, &self.claims.jti, keep_until_ms),
             new_kid: self.claims.dw_new_kid,
         })
     }

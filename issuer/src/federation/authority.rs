@@ -103,7 +103,7 @@ impl Authority {
     /// Notes the use of an assertion by which no token is minted. False when it was used before.
     pub async fn note_use(&self, used: &UsedAssertion) -> Result<bool, Error> {
         let mut db = self.store.connection().await?;
-        Ok(used_assertions::insert(&mut db, used.agent, &used.jti, used.keep_until_ms).await?)
+        Ok(used_assertions::insert(&mut db, used).await?)
     }
 
     /// An org that does not exist, for a canary token that an agent of `asking` wants. Never kept: each token has another one.

@@ -134,8 +134,13 @@ impl Minter<'_> {
     }
 
     /// Mints once.
+<<<<<<< HEAD
     async fn mint(&self, minting: Minting) -> Result<Minted, MintFault> {
         if minting.assertion.as_ref().is_some_and(|used| self.recent.contains(used.agent, &used.jti)) {
+=======
+    async fn mint(&self, minting: Minting) -> Result<TokenResponse, MintFault> {
+        if minting.assertion.as_ref().is_some_and(|used| self.recent.contains(used)) {
+>>>>>>> add10a2 (store: used assertions in the order in which they end; ledger: few trips to the store per commit; http: public documents are answered before routing)
             return Err(self.refuse_replay(&minting));
         }
         let on_the_way = self.ledger.on_the_way();
@@ -163,7 +168,7 @@ impl Minter<'_> {
         drop(on_the_way);
         let committed = self.ledger.commit(entry).await;
         if let (Ok(_) | Err(LedgerFault::Replayed), Some(used)) = (&committed, &minting.assertion) {
-            self.recent.insert(used.agent, &used.jti);
+            self.recent.insert(*used);
         }
         match committed {
             Ok(_) => {}
@@ -235,7 +240,7 @@ impl Minter<'_> {
         }
         if let Some(used) = &minting.assertion {
             match self.authority.note_use(used).await {
-                Ok(true) => self.recent.insert(used.agent, &used.jti),
+                Ok(true) => self.recent.insert(*used),
                 Ok(false) => return self.refuse_replay(&minting),
                 Err(error) => return error.into(),
             }

@@ -20,5 +20,6 @@ pub(crate) mod web;
 
 pub(crate) use api::token::read_form as read_token_form;
 pub(crate) use metrics_page::router as metrics_router;
+pub(crate) use public_documents::at_once as public_documents_at_once;
 pub(crate) use routes::router;
 pub use routes::{Caller, ROUTES, Route};

@@ -49,12 +49,14 @@ impl<'a> NewRow<'a> {
 /// The heads of those chains that have rows.
 pub async fn heads(db: &mut Connection, chains: &[Chain]) -> Result<HashMap<Chain, Head>, StoreError> {
     let mut heads = HashMap::with_capacity(chains.len());
-    for slice in bulk::slices(chains) {
-        let sql =
-            format!("SELECT chain, seq, hash FROM audit_heads WHERE chain IN {}", bulk::placeholders(1, slice.len()));
+    for (slice, size) in bulk::slices(chains) {
+        let sql = format!("SELECT chain, seq, hash FROM audit_heads WHERE chain IN {}", bulk::placeholders(1, size));
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for chain in slice {
             query = query.bind(chain.to_string());
+        }
+        for _ in slice.len()..size {
+            query = query.bind(None::<String>);
         }
         let rows: Vec<(String, i64, String)> = query.fetch_all(&mut *db).await?;
         for (chain, seq, hash) in rows {
@@ -69,10 +71,11 @@ pub async fn heads(db: &mut Connection, chains: &[Chain]) -> Result<HashMap<Chai
 
 /// Adds rows. They follow the heads that [`heads`] told in the same transaction.
 pub async fn insert(db: &mut Connection, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
-    for slice in bulk::slices(rows) {
+    for (slice, size) in bulk::slices(rows) {
         let sql = format!(
-            "INSERT INTO audit_log (chain, seq, at_ms, event, prev_hash, hash) VALUES {}",
-            bulk::placeholders(slice.len(), 6)
+            "INSERT INTO audit_log (chain, seq, at_ms, event, prev_hash, hash) \
+             SELECT * FROM (VALUES {}) AS rows WHERE rows.column1 IS NOT NULL",
+            bulk::placeholders(size, 6)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for row in slice {
@@ -84,6 +87,10 @@ pub async fn insert(db: &mut Connection, rows: &[NewRow<'_>]) -> Result<(), Stor
                 .bind(row.prev_hash.to_string())
                 .bind(row.hash.to_string());
         }
+        for _ in slice.len()..size {
+            let (text, number) = (None::<String>, None::<i64>);
+            query = query.bind(text.clone()).bind(number).bind(number).bind(text.clone()).bind(text.clone()).bind(text);
+        }
         query.execute(&mut *db).await?;
     }
     Ok(())
@@ -91,15 +98,20 @@ pub async fn insert(db: &mut Connection, rows: &[NewRow<'_>]) -> Result<(), Stor
 
 /// Moves heads on.
 pub async fn advance(db: &mut Connection, heads: &[(Chain, Head)]) -> Result<(), StoreError> {
-    for slice in bulk::slices(heads) {
+    for (slice, size) in bulk::slices(heads) {
+        // SQLite needs a WHERE to tell ON CONFLICT from a join's ON.
         let sql = format!(
-            "INSERT INTO audit_heads (chain, seq, hash) VALUES {} \
+            "INSERT INTO audit_heads (chain, seq, hash) \
+             SELECT * FROM (VALUES {}) AS rows WHERE rows.column1 IS NOT NULL \
              ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
-            bulk::placeholders(slice.len(), 3)
+            bulk::placeholders(size, 3)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (chain, head) in slice {
             query = query.bind(chain.to_string()).bind(head.seq).bind(head.hash.to_string());
+        }
+        for _ in slice.len()..size {
+            query = query.bind(None::<String>).bind(None::<i64>).bind(None::<String>);
         }
         query.execute(&mut *db).await?;
     }

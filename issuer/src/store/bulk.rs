@@ -1,36 +1,22 @@
-//! Many rows by one statement: `VALUES ($1, $2), ($3, $4), …`, in sizes of which there are few, so that the statements stay
-//! prepared.
+//! Many rows by one statement: `VALUES (?, ?), (?, ?), …`, in sizes of which there are few, so that the statements stay
+//! prepared. Each statement is a trip to the store's thread and back, which costs more than ten rows in one that goes anyway: so
+//! rows are filled up to the next size with empty ones (NULLs), which the statement leaves out.
+//!
+//! Parameters are `?` here: SQLite and its driver look a numbered one up by its name among all names, for each row anew.
+//! PostgreSQL knows numbers alone.
 
-use std::fmt::Write as _;
+/// The most rows of one statement.
+const ROWS_MAX: usize = 128;
 
-/// The most rows of one statement. `SQLite` looks parameters up by name, one after the other: long lists cost more than they
-/// save.
-const ROWS_MAX: usize = 32;
-
-/// The rows in slices of 32, 16, 8, 4, 2 or 1.
-pub(super) fn slices<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = rows.len().checked_ilog2().map(|log| (1 << log).min(ROWS_MAX))?;
-        let (slice, rest) = rows.split_at(size);
-        rows = rest;
-        Some(slice)
-    })
+/// The rows in slices of at most [`ROWS_MAX`], each with the number of rows that its statement has.
+pub(super) fn slices<T>(rows: &[T]) -> impl Iterator<Item = (&[T], usize)> {
+    rows.chunks(ROWS_MAX).map(|slice| (slice, slice.len().next_power_of_two()))
 }
 
-/// `($1, $2), ($3, $4)` for two rows of two columns.
+/// `(?, ?), (?, ?)` for two rows of two columns.
 pub(super) fn placeholders(rows: usize, columns: usize) -> String {
-    let mut text = String::with_capacity(rows * columns * 6);
-    for number in 0..rows * columns {
-        let before = match number % columns {
-            0 if number == 0 => "(",
-            0 => "), (",
-            _ => ", ",
-        };
-        // Writing to a String can't fail.
-        let _ = write!(text, "{before}${}", number + 1);
-    }
-    text.push(')');
-    text
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
 }
 
 #[cfg(test)]
@@ -39,17 +25,19 @@ mod tests {
 
     #[test]
     fn slices_have_few_sizes_and_hold_every_row_once_in_order() {
-        for count in 0..200_usize {
+        for count in 0..400_usize {
             let rows: Vec<usize> = (0..count).collect();
-            let slices: Vec<&[usize]> = slices(&rows).collect();
-            assert_eq!(slices.concat(), rows);
-            assert!(slices.iter().all(|slice| slice.len().is_power_of_two() && slice.len() <= ROWS_MAX));
+            let slices: Vec<(&[usize], usize)> = slices(&rows).collect();
+            assert_eq!(slices.iter().flat_map(|(slice, _)| *slice).copied().collect::<Vec<_>>(), rows);
+            assert!(
+                slices.iter().all(|(slice, size)| (slice.len()..=ROWS_MAX).contains(size) && size.is_power_of_two())
+            );
         }
     }
 
     #[test]
-    fn placeholders_are_numbered_through() {
-        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
-        assert_eq!(placeholders(1, 1), "($1)");
+    fn placeholders_are_rows_of_columns() {
+        assert_eq!(placeholders(2, 3), "(?, ?, ?), (?, ?, ?)");
+        assert_eq!(placeholders(1, 1), "(?)");
     }
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "seals of the audit log", include_str!("../../migrations/0011_audit_seals.sql")),
     (12, "admins, web sessions", include_str!("../../migrations/0012_admins_web_sessions.sql")),
     (14, "proofs", include_str!("../../migrations/0014_proofs.sql")),
+    (15, "taken assertions by their end", include_str!("../../migrations/0015_taken_assertions.sql")),
 ];
 
 pub(super) fn migrator() -> Migrator {

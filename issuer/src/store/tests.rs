@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use driftwise_contract::{AgentId, OrgId};
 use uuid::Uuid;
 
@@ -101,8 +103,8 @@ async fn every_connection_is_durable_and_holds_to_foreign_keys() {
         let (found,): (i64,) = sqlx::query_as(pragma).fetch_one(&mut *db).await.unwrap();
         assert_eq!(found, value, "{pragma}");
     }
-    let stray = AgentId::from_uuid(Uuid::new_v4());
-    assert!(used_assertions::insert(&mut db, stray, "jti", 1).await.is_err());
+    let stray = "INSERT INTO agents (id, org_id, name, created_at_ms) VALUES ('a', 'of no org', 'Stray', 1)";
+    assert!(sqlx::query(stray).execute(&mut *db).await.unwrap_err().to_string().contains("FOREIGN KEY"));
 }
 
 #[tokio::test]
@@ -161,17 +163,18 @@ async fn used_assertions_are_forgotten_once_they_expired_and_ten_minutes_of_stea
     let acme = org(&mut db, "Acme").await;
     let agent = AgentId::from_uuid(Uuid::new_v4());
     agents::insert(&mut db, acme.scope(), agent, &acme.name, 1).await.unwrap();
-    assert!(used_assertions::insert(&mut db, agent, "a", 100).await.unwrap());
-    assert!(used_assertions::insert(&mut db, agent, "b", 200).await.unwrap());
-    assert!(!used_assertions::insert(&mut db, agent, "b", 300).await.unwrap());
+    let [a, b, c] = [("a", 100), ("b", 200), ("c", 100)].map(|(jti, end)| UsedAssertion::new(agent, jti, end));
+    assert!(used_assertions::insert(&mut db, &a).await.unwrap());
+    assert!(used_assertions::insert(&mut db, &b).await.unwrap());
+    assert!(!used_assertions::insert(&mut db, &b).await.unwrap());
     // By the host's clock they are over, which may be set; not ten minutes have been counted.
     key_catalogue::tick(&mut db, "keeper", 600_000).await.unwrap();
     assert_eq!(used_assertions::sweep(&mut db, 7_200_000).await.unwrap(), 0);
     key_catalogue::tick(&mut db, "keeper", 1).await.unwrap();
-    let later = UsedAssertion { agent, jti: "c".into(), keep_until_ms: 100 };
-    assert_eq!(used_assertions::insert_all(&mut db, &[&later]).await.unwrap(), None);
+    assert!(used_assertions::insert(&mut db, &c).await.unwrap());
     assert_eq!(used_assertions::sweep(&mut db, 150).await.unwrap(), 1);
-    assert!(!used_assertions::insert(&mut db, agent, "b", 300).await.unwrap(), "not yet expired");
-    assert!(!used_assertions::insert(&mut db, agent, "c", 300).await.unwrap(), "just taken");
-    assert!(used_assertions::insert(&mut db, agent, "a", 300).await.unwrap());
+    assert!(!used_assertions::insert(&mut db, &b).await.unwrap(), "not yet expired");
+    assert!(!used_assertions::insert(&mut db, &c).await.unwrap(), "just taken");
+    assert_eq!(used_assertions::taken(&mut db, &[&a, &b, &c]).await.unwrap(), HashSet::from([b, c]));
+    assert!(used_assertions::insert(&mut db, &a).await.unwrap());
 }

@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use driftwise_contract::AgentId;
 use sqlx::AssertSqlSafe;
 
 use super::{Connection, StoreError, bulk, parse};
@@ -20,88 +19,65 @@ use crate::audit::UsedAssertion;
 pub const KEEP: Duration = Duration::from_mins(10);
 
 /// Notes an assertion. False when it was taken before.
-pub async fn insert(db: &mut Connection, agent: AgentId, jti: &str, expires_at_ms: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO used_assertions (agent_id, jti, expires_at_ms, taken_steady_ms) \
-         VALUES ($1, $2, $3, (SELECT steady_ms FROM key_catalogue WHERE id = 1)) ON CONFLICT DO NOTHING",
-    )
-    .bind(agent.to_string())
-    .bind(jti)
-    .bind(expires_at_ms)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() == 1)
+pub async fn insert(db: &mut Connection, assertion: &UsedAssertion) -> Result<bool, StoreError> {
+    insert_all(db, &[assertion]).await
 }
 
-/// Notes many assertions at once, and says which of them are new, or none when all of them are, as is nearly always: those
-/// taken before are missing, and those of an agent that is no more. Each stands once in the list, and the transaction holds
-/// the write lock. SQLite needs the `WHERE` to tell `ON CONFLICT` from a join's `ON`.
-///
-/// What was added is told by its numbers: SQLite gives the rows of one transaction consecutive ones (`rowid`). `RETURNING`
-/// would say it too, but sqlx wakes its caller for every row.
-pub async fn insert_all(
-    db: &mut Connection,
-    assertions: &[&UsedAssertion],
-) -> Result<Option<HashSet<(AgentId, String)>>, StoreError> {
-    let (mut added, mut last) = (0_i64, 0_i64);
-    for slice in bulk::slices(assertions) {
+/// Notes assertions, each of which stands once in the list. False when one of them was taken before: then some may be noted
+/// and others not, and the caller goes back and asks [`taken`] first.
+pub async fn insert_all(db: &mut Connection, assertions: &[&UsedAssertion]) -> Result<bool, StoreError> {
+    let mut added = 0;
+    for (slice, size) in bulk::slices(assertions) {
         let sql = format!(
-            "INSERT INTO used_assertions (agent_id, jti, expires_at_ms, taken_steady_ms) \
-             SELECT taken.column1, taken.column2, taken.column3, (SELECT steady_ms FROM key_catalogue WHERE id = 1) \
-             FROM (VALUES {}) AS taken \
-             JOIN agents ON agents.id = taken.column1 WHERE TRUE ON CONFLICT DO NOTHING",
-            bulk::placeholders(slice.len(), 3)
+            "INSERT INTO used_assertions (keep_until_ms, digest, taken_steady_ms) \
+             SELECT taken.column1, taken.column2, key_catalogue.steady_ms FROM key_catalogue, (VALUES {}) AS taken \
+             WHERE key_catalogue.id = 1 AND taken.column1 IS NOT NULL ON CONFLICT DO NOTHING",
+            bulk::placeholders(size, 2)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for assertion in slice {
-            query = query.bind(assertion.agent.to_string()).bind(assertion.jti.as_str()).bind(assertion.keep_until_ms);
+            query = query.bind(assertion.keep_until_ms).bind(assertion.digest.to_string());
         }
-        let done = query.execute(&mut *db).await?;
-        if done.rows_affected() > 0 {
-            added += i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
-            last = done.last_insert_rowid();
+        for _ in slice.len()..size {
+            query = query.bind(None::<i64>).bind(None::<String>);
         }
+        added += query.execute(&mut *db).await?.rows_affected();
     }
-    if usize::try_from(added) == Ok(assertions.len()) {
-        return Ok(None);
-    }
-    let mut fresh = HashSet::new();
-    if added > 0 {
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT agent_id, jti FROM used_assertions WHERE rowid > $1 AND rowid <= $2")
-                .bind(last - added)
-                .bind(last)
-                .fetch_all(db)
-                .await?;
-        for (agent, jti) in rows {
-            fresh.insert((parse("used_assertions.agent_id", &agent)?, jti));
-        }
-    }
-    Ok(Some(fresh))
+    Ok(added == assertions.len() as u64)
 }
 
-/// Whether an assertion was taken before.
-pub async fn was_taken(db: &mut Connection, agent: AgentId, jti: &str) -> Result<bool, StoreError> {
-    let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM used_assertions WHERE agent_id = $1 AND jti = $2")
-        .bind(agent.to_string())
-        .bind(jti)
-        .fetch_optional(db)
-        .await?;
-    Ok(row.is_some())
+/// Which of them were taken before.
+pub async fn taken(db: &mut Connection, assertions: &[&UsedAssertion]) -> Result<HashSet<UsedAssertion>, StoreError> {
+    let mut taken = HashSet::new();
+    for (slice, size) in bulk::slices(assertions) {
+        let sql = format!(
+            "SELECT keep_until_ms, digest FROM used_assertions WHERE (keep_until_ms, digest) IN (VALUES {})",
+            bulk::placeholders(size, 2)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for assertion in slice {
+            query = query.bind(assertion.keep_until_ms).bind(assertion.digest.to_string());
+        }
+        for _ in slice.len()..size {
+            query = query.bind(None::<i64>).bind(None::<String>);
+        }
+        let rows: Vec<(i64, String)> = query.fetch_all(&mut *db).await?;
+        for (keep_until_ms, digest) in rows {
+            taken.insert(UsedAssertion { digest: parse("used_assertions.digest", &digest)?, keep_until_ms });
+        }
+    }
+    Ok(taken)
 }
 
 /// How many rows one sweep looks at: a few milliseconds, for which writers wait.
 const SWEEP_MAX: i64 = 1_000;
 
-/// Of those that were taken first, forgets some that can't be valid any more. Says how many; none means that there are none,
-/// but for those that were taken after long-lived ones, by minutes at most.
-///
-/// SQLite numbers rows as they come (`rowid`); PostgreSQL would need a column for it. An index by expiry would cost every
-/// token more than this saves.
+/// Of those that end first, forgets some that can't be valid any more. Says how many; none means that there are none, but for
+/// those that end after some that were taken later, by minutes at most.
 pub async fn sweep(db: &mut Connection, now_ms: i64) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM used_assertions WHERE expires_at_ms < $1 \
-               AND taken_steady_ms < (SELECT steady_ms FROM key_catalogue WHERE id = 1) - $2 \
-               AND rowid IN (SELECT rowid FROM used_assertions ORDER BY rowid LIMIT $3)";
+    let sql = "DELETE FROM used_assertions WHERE (keep_until_ms, digest) IN \
+               (SELECT keep_until_ms, digest FROM used_assertions ORDER BY keep_until_ms, digest LIMIT $3) \
+               AND keep_until_ms < $1 AND taken_steady_ms < (SELECT steady_ms FROM key_catalogue WHERE id = 1) - $2";
     let keep_ms = i64::try_from(KEEP.as_millis()).unwrap_or(i64::MAX);
     let done = sqlx::query(sql).bind(now_ms).bind(keep_ms).bind(SWEEP_MAX).execute(db).await?;
     Ok(done.rows_affected())

@@ -12,6 +12,7 @@
 //!   ([`Ledger::on_the_way`]); a lone request never waits for others.
 //! - Refusals ([`Ledger::refused`]) are rows too, at a bounded rate: see [`refusals`].
 
+mod assertion;
 mod refusals;
 mod writer;
 
@@ -20,13 +21,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use driftwise_contract::AgentId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Actor, CanonicalFault, Chain, Event, Position, Record, TokenRefused};
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::{AuditMetrics, Metrics};
+pub use assertion::{AssertionDigest, UsedAssertion};
 use refusals::Refusals;
 use writer::{TRY_EVERY, Writer};
 
@@ -43,17 +44,6 @@ pub struct LedgerEntry {
     /// The version of the authority ([`crate::store::authority`]) that the decision was made at. Without one, the decision
     /// does not depend on it.
     pub authority: Option<i64>,
-}
-
-/// A client assertion that counts once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct UsedAssertion {
-    /// Whose it is.
-    pub agent: AgentId,
-    /// Its `jti`.
-    pub jti: String,
-    /// When it can't be valid any more, milliseconds since the epoch.
-    pub keep_until_ms: i64,
 }
 
 /// Why an entry did not become durable.

@@ -1,4 +1,4 @@
-use driftwise_contract::OrgId;
+use driftwise_contract::{AgentId, OrgId};
 use uuid::Uuid;
 
 use super::*;
@@ -39,7 +39,7 @@ impl Scratch {
     }
 
     fn with_assertion(&self, jti: &str) -> LedgerEntry {
-        let assertion = UsedAssertion { agent: self.agent, jti: jti.into(), keep_until_ms: NOW_MS + 1 };
+        let assertion = UsedAssertion::new(self.agent, jti, NOW_MS + 1);
         LedgerEntry { assertion: Some(assertion), ..self.entry(Chain::Org(self.org)) }
     }
 
@@ -136,14 +136,15 @@ async fn an_assertion_counts_once_among_all_that_come_at_once_and_after() {
 }
 
 #[tokio::test]
-async fn an_assertion_of_an_agent_that_is_no_more_is_refused_and_harms_no_other() {
+async fn an_assertion_that_another_process_took_is_refused_and_harms_no_other_of_its_batch() {
     let scratch = Scratch::new().await;
-    let ledger = scratch.ledger().await;
-    let mut stray = scratch.with_assertion("a");
-    stray.assertion.as_mut().unwrap().agent = AgentId::from_uuid(Uuid::new_v4());
-    let outcomes = commit_all(&ledger, vec![scratch.with_assertion("b"), stray, scratch.with_assertion("c")]).await;
+    let (ledger, other) = (scratch.ledger().await, scratch.ledger().await);
+    other.commit(scratch.with_assertion("a")).await.unwrap();
+    let entries = ["b", "a", "c"].map(|jti| scratch.with_assertion(jti));
+    let outcomes = commit_all(&ledger, entries.to_vec()).await;
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-    assert!(matches!(outcomes[1], Err(LedgerFault::AuthorityChanged)), "it was never used: {:?}", outcomes[1]);
+    assert!(matches!(outcomes[1], Err(LedgerFault::Replayed)), "{:?}", outcomes[1]);
+    assert_eq!(scratch.checked_rows(Chain::Org(scratch.org)).await.len(), 3);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::{Chain, Head, Position};
 use super::{LedgerEntry, LedgerFault, Pending, Shared, UsedAssertion};
-use crate::store::{Connection, Store, StoreError, audit, authority, key_catalogue, used_assertions};
+use crate::store::{Connection, Store, StoreError, Tx, audit, authority, key_catalogue, used_assertions};
 
 /// The most entries of one commit.
 const BATCH_MAX: usize = 512;
@@ -187,12 +187,33 @@ impl Writer {
         }
     }
 
+    /// A transaction in which the assertions of a batch are taken, and why each entry may not be, or none.
+    async fn admit(&self, batch: &[Pending]) -> Result<(Tx, Vec<Option<LedgerFault>>), StoreError> {
+        let mut tx = self.store.begin().await?;
+        let version = authority::version(&mut tx).await?;
+        let (refusals, fresh) = decide(batch, version, &HashSet::new());
+        if used_assertions::insert_all(&mut tx, &fresh).await? {
+            return Ok((tx, refusals));
+        }
+        // Rare, and some of them are in by now: once more, without those that had been taken.
+        drop(tx);
+        let mut tx = self.store.begin().await?;
+        let version = authority::version(&mut tx).await?;
+        let taken = used_assertions::taken(&mut tx, &fresh).await?;
+        let (refusals, fresh) = decide(batch, version, &taken);
+        if used_assertions::insert_all(&mut tx, &fresh).await? {
+            return Ok((tx, refusals));
+        }
+        // Under the write lock nobody else takes them.
+        let cause = "assertions can't be noted: there is no steady time".to_owned();
+        Err(StoreError::Corrupt { column: "key_catalogue.id", cause })
+    }
+
     /// One transaction. Everything in it is read under the write lock: other processes' rows are before it or after it.
     async fn write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, StoreError> {
         #[cfg(test)]
         assert!(!batch.iter().any(|entry| entry.panics), "told to");
-        let mut tx = self.store.begin().await?;
-        let refusals = refusals(&mut tx, batch).await?;
+        let (mut tx, refusals) = self.admit(batch).await?;
         let mut heads = heads(&mut tx, batch).await?;
         let mut rows = Vec::with_capacity(batch.len());
         let outcomes = batch
@@ -219,37 +240,30 @@ impl Writer {
     }
 }
 
-/// Why each entry may not be, or none.
-async fn refusals(db: &mut Connection, batch: &[Pending]) -> Result<Vec<Option<LedgerFault>>, StoreError> {
-    let version = authority::version(db).await?;
-    let mut first = HashSet::new();
-    let mut taken: Vec<&UsedAssertion> = Vec::new();
-    let mut refusals: Vec<Option<LedgerFault>> = Vec::with_capacity(batch.len());
-    for entry in batch {
-        refusals.push(match &entry.assertion {
-            _ if entry.authority.is_some_and(|authority| authority != version) => Some(LedgerFault::AuthorityChanged),
-            Some(assertion) if !first.insert((assertion.agent, assertion.jti.as_str())) => Some(LedgerFault::Replayed),
-            Some(assertion) => {
-                taken.push(assertion);
-                None
+/// Why each entry may not be, or none; and the assertions of those that may.
+fn decide<'a>(
+    batch: &'a [Pending],
+    version: i64,
+    taken: &HashSet<UsedAssertion>,
+) -> (Vec<Option<LedgerFault>>, Vec<&'a UsedAssertion>) {
+    let mut once = HashSet::new();
+    let mut fresh = Vec::new();
+    let refusals = batch
+        .iter()
+        .map(|entry| {
+            if entry.authority.is_some_and(|authority| authority != version) {
+                return Some(LedgerFault::AuthorityChanged);
             }
-            None => None,
-        });
-    }
-    if taken.is_empty() {
-        return Ok(refusals);
-    }
-    let Some(fresh) = used_assertions::insert_all(db, &taken).await? else { return Ok(refusals) };
-    for (entry, refusal) in batch.iter().zip(&mut refusals) {
-        if let (None, Some(assertion)) = (&refusal, &entry.assertion)
-            && !fresh.contains(&(assertion.agent, assertion.jti.clone()))
-        {
-            // Not taken now and not before: its agent is no more, and whoever asks is to be looked up again.
-            let was_taken = used_assertions::was_taken(db, assertion.agent, &assertion.jti).await?;
-            *refusal = Some(if was_taken { LedgerFault::Replayed } else { LedgerFault::AuthorityChanged });
-        }
-    }
-    Ok(refusals)
+            if let Some(assertion) = &entry.assertion {
+                if taken.contains(assertion) || !once.insert(assertion) {
+                    return Some(LedgerFault::Replayed);
+                }
+                fresh.push(assertion);
+            }
+            None
+        })
+        .collect();
+    (refusals, fresh)
 }
 
 async fn heads(db: &mut Connection, batch: &[Pending]) -> Result<HashMap<Chain, Head>, StoreError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use futures::future::{Either, ready};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 
+use super::AtOnce;
 use super::idle::IdleGuard;
 use super::tls::Certificate;
 use crate::config::Limits;
@@ -28,6 +30,7 @@ use crate::telemetry::metrics::{ConnectionEnd, Metrics};
 /// What every connection of a listener is served with.
 pub(super) struct Connections {
     router: TowerToHyperService<Router>,
+    at_once: AtOnce,
     builder: Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
     proxies: TrustedProxies,
@@ -70,6 +73,7 @@ impl Connections {
             .auto_date_header(false);
         Self {
             router: TowerToHyperService::new(router),
+            at_once: Arc::new(|_| None),
             builder,
             tls: certificate.map(|certificate| TlsAcceptor::from(certificate.server_config())),
             proxies,
@@ -79,6 +83,10 @@ impl Connections {
             age_max: limits.connection_age,
             metrics,
         }
+    }
+
+    pub(super) fn answer(&mut self, at_once: AtOnce) {
+        self.at_once = at_once;
     }
 
     pub(super) fn proxies(&self) -> &TrustedProxies {
@@ -125,9 +133,12 @@ impl Connections {
         let has_asked = Arc::new(AtomicBool::new(false));
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
             has_asked.store(true, Ordering::Relaxed);
+            if let Some(response) = (self.at_once)(&request) {
+                return Either::Left(ready(Ok(response)));
+            }
             let client = self.proxies.client(peer, request.headers());
             request.extensions_mut().insert(client);
-            self.router.call(request.map(Body::new))
+            Either::Right(self.router.call(request.map(Body::new)))
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         let mut end = pin!(sleep(self.age_max));

@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -36,11 +38,14 @@ use tls::Certificate;
 /// The pause after a failed accept: most likely file descriptors ran out, and come back as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// Answers to some requests before they are routed; none for all others.
+pub(crate) type AtOnce = Arc<dyn Fn(&hyper::Request<Incoming>) -> Option<Response> + Send + Sync>;
+
 /// A listener that is ready to serve.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: TcpListener,
-    connections: Arc<Connections>,
+    connections: Connections,
     slots: Arc<Slots>,
 }
 
@@ -57,12 +62,19 @@ impl Server {
         Self {
             listener,
             slots: Slots::new(limits.connections, limits.connections_per_client),
-            connections: Arc::new(Connections::new(router, limits, proxies, certificate, metrics)),
+            connections: Connections::new(router, limits, proxies, certificate, metrics),
         }
+    }
+
+    /// With answers that are given before a request is routed.
+    pub(crate) fn answering(mut self, at_once: AtOnce) -> Self {
+        self.connections.answer(at_once);
+        self
     }
 
     /// Serves until `stopped` turns true, then until the open connections have ended. Dropping it ends them.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let connections = Arc::new(self.connections);
         let mut tasks = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -72,7 +84,10 @@ impl Server {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, ClientAddress::new(peer.ip()), &mut tasks, &stopped),
+                Ok((stream, peer)) => {
+                    let peer = ClientAddress::new(peer.ip());
+                    admit(&connections, &self.slots, stream, peer, &mut tasks, &stopped);
+                }
                 // The connection's own fault; it is gone.
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) => {
@@ -85,23 +100,29 @@ impl Server {
         drop(self.listener);
         while tasks.join_next().await.is_some() {}
     }
+}
 
-    fn admit(&self, stream: TcpStream, peer: ClientAddress, tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
-        let connections = self.connections.clone();
-        // Behind a trusted proxy are many clients.
-        let client = (!connections.proxies().contains(peer)).then(|| peer.network());
-        match Slots::take(&self.slots, client) {
-            Ok(slot) => {
-                let stopped = stopped.clone();
-                tasks.spawn(async move {
-                    connections.serve(stream, peer, stopped).await;
-                    drop(slot);
-                });
-            }
-            Err(reason) => {
-                tracing::debug!(client.address = %peer, reason = ?reason, "closed a connection: there are too many");
-                connections.metrics().connections.ended(reason);
-            }
+fn admit(
+    connections: &Arc<Connections>,
+    slots: &Arc<Slots>,
+    stream: TcpStream,
+    peer: ClientAddress,
+    tasks: &mut JoinSet<()>,
+    stopped: &watch::Receiver<bool>,
+) {
+    // Behind a trusted proxy are many clients.
+    let client = (!connections.proxies().contains(peer)).then(|| peer.network());
+    match Slots::take(slots, client) {
+        Ok(slot) => {
+            let (connections, stopped) = (connections.clone(), stopped.clone());
+            tasks.spawn(async move {
+                connections.serve(stream, peer, stopped).await;
+                drop(slot);
+            });
+        }
+        Err(reason) => {
+            tracing::debug!(client.address = %peer, reason = ?reason, "closed a connection: there are too many");
+            connections.metrics().connections.ended(reason);
         }
     }
 }
