@@ -137,7 +137,8 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error, &mut io::stderr().lock());
-            ExitCode::FAILURE
+            // A field that was refused only beside the others is wrong usage all the same.
+            if error.is::<setup::RefusedFields>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -16,6 +16,11 @@ impl<'a> Output<'a> {
         Self { writer, json }
     }
 
+    /// Whether JSON was asked for.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// One value: its JSON, or the line of text.
     pub(super) fn value(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
         if self.json {

@@ -16,6 +16,7 @@ mod field;
 pub mod json;
 mod permission;
 pub mod plan;
+mod read_only;
 pub mod region;
 pub mod request;
 mod state;

@@ -6,7 +6,7 @@ use driftwise_contract::{AccountId, Arn, Audience, IssuerUrl, Partition, Region,
 
 use super::document::{Document, DocumentKind, Note};
 use super::request::{AccessLevel, SetupRequest, TrustChoice};
-use super::{SetupError, bucket_policy, permission_policy, trust};
+use super::{SetupError, bucket_policy, permission_policy, read_only, trust};
 
 /// How long a session of the role may last, in seconds: AWS's default for a role.
 pub const MAX_SESSION_S: u32 = 3_600;
@@ -140,7 +140,8 @@ impl SetupRequest {
             DocumentKind::PermissionPolicy => match &self.access {
                 AccessLevel::ReadOnlyAccess => {
                     let policy = permission_policy(self.partition(), self.states.first())?;
-                    Ok(vec![Document::new(kind, "Permission policy", policy)])
+                    let document = Document::new(kind, "Permission policy", policy);
+                    Ok(vec![read_only::explained(document, !self.states.is_empty())])
                 }
                 AccessLevel::LeastPrivilege(_) => {
                     Err(SetupError::NotWanted { kind, fix: "choose the access level read-only-access" })

@@ -22,5 +22,7 @@ mod publication;
 mod routes;
 mod service;
 mod setup;
+mod setup_command_line;
+mod setup_requests;
 mod tenancy;
 mod tokens;

@@ -488,11 +488,13 @@ fn unfit(text: &str) -> Option<NameFault> {
     if text.chars().count() > LONGEST {
         return Some(NameFault::new(format!("it is longer than {LONGEST} characters"), "shorten it"));
     }
-    let found = text.chars().find(|character| {
-        character.is_control() || matches!(character, '<' | '>' | '"' | '\'' | '`' | '\\' | '{' | '}')
-    })?;
-    let reason = if found.is_control() {
-        "it holds a control character".to_owned()
+    // A blank that is none (U+00A0) and a hyphen that nobody sees (U+00AD) are typed by accident or with intent, never meant.
+    let unseen = |character: char| character.is_control() || matches!(character, '\u{a0}' | '\u{ad}');
+    let found = text
+        .chars()
+        .find(|character| unseen(*character) || matches!(character, '<' | '>' | '"' | '\'' | '`' | '\\' | '{' | '}'))?;
+    let reason = if unseen(found) {
+        format!("it holds a character that nobody sees (U+{:04X})", u32::from(found))
     } else {
         format!("it holds {found}, which no value here can hold")
     };

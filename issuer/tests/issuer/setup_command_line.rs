@@ -1,0 +1,143 @@
+//! `driftwise-issuer setup …`, as scripts see it.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::command_line::Program;
+
+const ACCOUNT: &str = "123456789012";
+const ROLE: &str = "arn:aws:iam::123456789012:role/scan";
+
+struct Admin {
+    program: Program,
+    org: String,
+}
+
+impl Admin {
+    fn new() -> Self {
+        let program = Program::new();
+        let org = program.ok(&["org", "create", "--name", "Acme"]).trim().to_owned();
+        let account = ["--account-id", ACCOUNT, "--role-arn", ROLE, "--region", "eu-central-1"];
+        program.ok(&[&["account", "register", "--org", &org][..], &account].concat());
+        Self { program, org }
+    }
+
+    fn setup(&self, document: &str, more: &[&str]) -> Output {
+        self.program.run(&[&["setup", document, "--org", &self.org, "--account", ACCOUNT][..], more].concat())
+    }
+
+    fn ok(&self, document: &str, more: &[&str]) -> (String, String) {
+        let output = self.setup(document, more);
+        let (data, talk) = texts(&output);
+        assert_eq!(output.status.code(), Some(0), "{document} {more:?}: {talk}");
+        (data, talk)
+    }
+}
+
+fn texts(output: &Output) -> (String, String) {
+    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn external_ids_are_random_and_fit_the_forms_that_need_one() {
+    let admin = Admin::new();
+    let id = admin.program.ok(&["setup", "external-id"]);
+    assert_ne!(id, admin.program.ok(&["setup", "external-id"]));
+    let given = ["--form", "external-id", "--principal", "210987654321", "--external-id", id.trim()];
+    let (document, talk) = admin.ok("trust-policy", &given);
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"], id.trim());
+    assert_eq!(document["Statement"][0]["Principal"]["AWS"], "arn:aws:iam::210987654321:root");
+    assert!(talk.contains("narrower"), "{talk}");
+    let (document, talk) = admin.ok("trust-policy", &["--form", "two-layer", "--external-id", id.trim()]);
+    assert!(document.contains("arn:aws:iam::123456789012:user/driftwise-agent"), "{document}");
+    assert!(talk.contains("warning: "), "{talk}");
+}
+
+#[test]
+fn every_refused_field_is_named_by_its_option_and_is_wrong_usage() {
+    let admin = Admin::new();
+    let output = admin.setup(
+        "trust-policy",
+        &[
+            "--form",
+            "external-id",
+            "--principal",
+            "*",
+            "--external-id",
+            "<b>",
+            "--kms-key",
+            "alias/x",
+            "--region",
+            "mars",
+        ],
+    );
+    let (data, talk) = texts(&output);
+    assert_eq!((output.status.code(), data.as_str()), (Some(2), ""));
+    for option in ["--principal: ", "--external-id: ", "--kms-key: ", "--region: "] {
+        assert!(talk.contains(option), "{option}: {talk}");
+    }
+}
+
+#[test]
+fn an_account_may_be_described_before_it_is_registered() {
+    let admin = Admin::new();
+    let other = ["setup", "trust-policy", "--org", &admin.org, "--account", "210987654321"];
+    assert_eq!(admin.program.run(&other).status.code(), Some(1), "nobody knows its role");
+    let output = admin.program.run(&[&other[..], &["--role", "team/scan", "--region", "cn-north-1"]].concat());
+    let (data, talk) = texts(&output);
+    assert!(data.contains("arn:aws-cn:iam::210987654321:oidc-provider/id.example.com"), "{data}{talk}");
+    assert!(talk.contains("not registered"), "{talk}");
+    let (_, talk) = admin.ok("trust-policy", &["--role", "another"]);
+    assert!(talk.contains("registered with the role arn:aws:iam::123456789012:role/scan"), "{talk}");
+}
+
+#[test]
+fn reasons_stand_above_their_lines() {
+    let admin = Admin::new();
+    let (text, _) = admin.ok("trust-policy", &["--explain"]);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let sub = lines.iter().position(|line| line.starts_with("\"id.example.com:sub\"")).unwrap();
+    assert!(lines[sub - 1].starts_with("# Only this org's tokens"), "{text}");
+    let (json, _) = admin.ok("trust-policy", &["--explain", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert!(json[0]["lines"].as_array().unwrap().len() >= 6, "{json}");
+}
+
+#[test]
+fn files_are_written_whole_and_never_over_somebodys_changes() {
+    let admin = Admin::new();
+    let directory = admin.program.directory.path().join("out");
+    let out = ["--out", directory.to_str().unwrap()];
+    let (paths, _) = admin.ok("trust-policy", &out);
+    let path = paths.trim();
+    let document: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(document["Version"], "2012-10-17");
+    let (_, talk) = admin.ok("trust-policy", &out);
+    assert!(talk.contains("unchanged"), "{talk}");
+
+    fs::write(path, "mine").unwrap();
+    let refused = admin.setup("trust-policy", &out);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(texts(&refused).1.contains("--force"), "{}", texts(&refused).1);
+    assert_eq!(fs::read_to_string(path).unwrap(), "mine");
+    admin.ok("trust-policy", &[&out[..], &["--force"]].concat());
+    assert_ne!(fs::read_to_string(path).unwrap(), "mine");
+}
+
+#[test]
+fn several_documents_need_a_directory_or_a_list() {
+    let admin = Admin::new();
+    let buckets = ["--bucket", "tf-state", "--bucket", "s3://other-state/prod/"];
+    let refused = admin.setup("bucket-policy", &buckets);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(texts(&refused).1.contains("--out DIR"), "{}", texts(&refused).1);
+    let (list, _) = admin.ok("bucket-policy", &[&buckets[..], &["--json"]].concat());
+    assert_eq!(serde_json::from_str::<Value>(&list).unwrap().as_array().unwrap().len(), 2);
+    let directory = admin.program.directory.path().join("out");
+    let out = ["--out", directory.to_str().unwrap()];
+    let (paths, _) = admin.ok("bucket-policy", &[&buckets[..], &out].concat());
+    assert_eq!(paths.lines().count(), 2, "{paths}");
+}
