@@ -134,13 +134,8 @@ impl Minter<'_> {
     }
 
     /// Mints once.
-<<<<<<< HEAD
     async fn mint(&self, minting: Minting) -> Result<Minted, MintFault> {
-        if minting.assertion.as_ref().is_some_and(|used| self.recent.contains(used.agent, &used.jti)) {
-=======
-    async fn mint(&self, minting: Minting) -> Result<TokenResponse, MintFault> {
         if minting.assertion.as_ref().is_some_and(|used| self.recent.contains(used)) {
->>>>>>> add10a2 (store: used assertions in the order in which they end; ledger: few trips to the store per commit; http: public documents are answered before routing)
             return Err(self.refuse_replay(&minting));
         }
         let on_the_way = self.ledger.on_the_way();
