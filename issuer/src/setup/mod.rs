@@ -4,6 +4,7 @@
 //!   [`FieldFault`].
 //! - [`document`]: one finished policy with its reasons, notes and limit ([`Document`]).
 //! - [`plan`]: what comes to be in the account, as facts that every form says alike ([`SetupPlan`]).
+//! - [`forms`]: the plan as JSON, AWS CLI script, CloudFormation template and Terraform module.
 //!
 //! Policies are rendered from `templates/policies/`. Every interpolated value goes through the JSON escaper of those
 //! templates, and every rendered document is parsed into contract's [`PolicyDocument`] before it leaves: what is printed is
@@ -13,6 +14,7 @@
 pub mod document;
 pub mod explain_lines;
 mod field;
+pub mod forms;
 pub mod json;
 mod permission;
 pub mod plan;
@@ -58,6 +60,16 @@ pub enum SetupError {
         kind: DocumentKind,
         /// Which choice would.
         fix: &'static str,
+    },
+    /// A document that a form can't deploy.
+    #[error(
+        "a {kind} does not come as {form}: it is merged by hand into what stands there, or goes with a call; take --as json"
+    )]
+    NotInThisForm {
+        /// The document.
+        kind: DocumentKind,
+        /// The form.
+        form: forms::As,
     },
 }
 
