@@ -3,6 +3,7 @@
 //! - [`request`]: what an admin chose, as texts ([`RawRequest`]) and parsed ([`SetupRequest`]); a refused text is a
 //!   [`FieldFault`].
 //! - [`document`]: one finished policy with its reasons, notes and limit ([`Document`]).
+//! - [`lint`]: what is wrong with a document, wherever it came from.
 //! - [`plan`]: what comes to be in the account, as facts that every form says alike ([`SetupPlan`]).
 //! - [`forms`]: the plan as JSON, AWS CLI script, CloudFormation template and Terraform module.
 //!
@@ -16,6 +17,7 @@ pub mod explain_lines;
 mod field;
 pub mod forms;
 pub mod json;
+pub mod lint;
 mod permission;
 pub mod plan;
 mod read_only;
