@@ -3,6 +3,7 @@
 //! - [`request`]: what an admin chose, as texts ([`RawRequest`]) and parsed ([`SetupRequest`]); a refused text is a
 //!   [`FieldFault`].
 //! - [`document`]: one finished policy with its reasons, notes and limit ([`Document`]).
+//! - [`explain`]: who gets in by a trust policy, and which condition decides.
 //! - [`lint`]: what is wrong with a document, wherever it came from.
 //! - [`plan`]: what comes to be in the account, as facts that every form says alike ([`SetupPlan`]).
 //! - [`forms`]: the plan as JSON, AWS CLI script, CloudFormation template and Terraform module.
@@ -13,6 +14,7 @@
 //! [`Document`]s with a reason for every statement and condition, an arm in [`SetupRequest::document`], a snapshot.
 
 pub mod document;
+pub mod explain;
 pub mod explain_lines;
 mod field;
 pub mod forms;

@@ -105,7 +105,10 @@ fn literal_wildcards(linter: &mut Linter<'_>, condition: &ConditionView) {
     if !matches!(exact, Comparison::StringEquals | Comparison::StringEqualsIgnoreCase) {
         return;
     }
-    for value in condition.values.iter().filter(|value| value.text.replace("${*}", "").contains('*')) {
+    // An audience may hold a star, and is then meant to the letter.
+    let audience = linter.context.issuer.as_ref().map(|settings| settings.audience.as_str());
+    let literal = |text: &str| text.replace("${*}", "").contains('*') && Some(text) != audience;
+    for value in condition.values.iter().filter(|value| literal(&value.text)) {
         let effect = if condition.holds_without_key() { "keeps nobody out" } else { "no request satisfies it" };
         linter.find(
             Rule::LiteralWildcard,
