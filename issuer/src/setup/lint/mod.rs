@@ -119,6 +119,15 @@ pub fn lint(text: &str, context: &LintContext) -> LintReport {
     linter.report(text)
 }
 
+/// The part of a text that is the policy document: all of it, or what stands inside an answer of the AWS CLI
+/// (`aws iam get-role`, `get-policy-version`).
+pub fn document_in(text: &str) -> &str {
+    if text.len() > TEXT_MAX_BYTES {
+        return text;
+    }
+    place::read(text).map_or(text, |root| &text[document_of(&root).spot.span.clone()])
+}
+
 /// The document itself: what the AWS CLI answers has it inside (`aws iam get-role`, `get-policy-version`).
 fn document_of(root: &Node) -> &Node {
     let path: &[&[&str]] = &[
