@@ -1,5 +1,5 @@
 //! The command line. stdout is data, stderr is talk; scripts get `--json` and exit codes: 0 done, 1 refused or failed,
-//! 2 wrong usage. The commands work on the same store and keys while `serve` runs.
+//! 2 wrong usage; `setup lint` and `setup explain` 0 good, 1 not, 2 can't be told. The commands work on the same store and keys while `serve` runs.
 
 mod account;
 mod agent;
@@ -131,9 +131,12 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
         }
     };
     let mut stdout = io::stdout().lock();
-    let done = run(arguments, &SystemClock, &mut stdout).and_then(|()| stdout.flush().context("can't write to stdout"));
+    let done = run(arguments, &SystemClock, &mut stdout).and_then(|code| {
+        stdout.flush().context("can't write to stdout")?;
+        Ok(code)
+    });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error, &mut io::stderr().lock());
@@ -143,7 +146,7 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyhow::Result<()> {
+fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(crate::federation::worker_threads(cores))
@@ -153,7 +156,14 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
     let mut output = Output::new(stdout, arguments.json);
     let command = match arguments.command {
         Command::Config(command) => {
-            return runtime.block_on(config::run(&command, arguments.config.as_deref(), clock, &mut output));
+            runtime.block_on(config::run(&command, arguments.config.as_deref(), clock, &mut output))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Setup(setup::Command::Lint(document)) => {
+            return told(runtime.block_on(setup::lint::run(document, arguments.config.as_deref(), &mut output)));
+        }
+        Command::Setup(setup::Command::Explain(question)) => {
+            return told(setup::explain::run(&question, clock, &mut output));
         }
         command => command,
     };
@@ -178,7 +188,21 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::Publish(arguments) => publish::run(&arguments, context).await,
             Command::Keys(command) => Box::pin(keys::run(command, context)).await,
         }
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The exit code of a command that answers yes or no: 0 and 1; 2 where it can't tell.
+fn told(answer: anyhow::Result<bool>) -> anyhow::Result<ExitCode> {
+    match answer {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        Err(error) if is_broken_pipe(&error) => Err(error),
+        Err(error) => {
+            report(&error, &mut io::stderr().lock());
+            Ok(ExitCode::from(2))
+        }
+    }
 }
 
 /// The reader of our output went away (`| head`): no fault of ours.

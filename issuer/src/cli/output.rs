@@ -71,7 +71,8 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+    /// One value as JSON, whatever form was asked for.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut *self.writer, value).map_err(std::io::Error::from)?;
         Ok(writeln!(self.writer)?)
     }

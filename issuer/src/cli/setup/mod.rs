@@ -4,7 +4,9 @@
 
 mod choices;
 mod documents;
+pub(super) mod explain;
 mod files;
+pub(super) mod lint;
 
 use clap::Subcommand;
 
@@ -34,6 +36,10 @@ pub(super) enum Command {
     ResourceControlPolicy(documents::Arguments),
     /// Make a random External ID: one for each connection
     ExternalId,
+    /// Check any policy document: what is wrong, where, why, and the fix
+    Lint(lint::Arguments),
+    /// Who gets in by a trust policy, and which condition decides
+    Explain(explain::Arguments),
 }
 
 pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
@@ -46,6 +52,8 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
         Command::SessionPolicy(arguments) => (DocumentKind::SessionPolicy, arguments),
         Command::ServiceControlPolicy(arguments) => (DocumentKind::ServiceControlPolicy, arguments),
         Command::ResourceControlPolicy(arguments) => (DocumentKind::ResourceControlPolicy, arguments),
+        // They need no configuration: the caller runs them before it reads one.
+        Command::Lint(_) | Command::Explain(_) => return Ok(()),
         Command::ExternalId => {
             let id = ExternalId::generate()?;
             return context.output.value(&id.as_str(), id.as_str());
