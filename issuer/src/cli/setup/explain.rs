@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::setup::explain::{Asked, UnverifiedClaims, explain};
 use crate::setup::lint::{TEXT_MAX_BYTES, document_in};
 
-const EXIT_CODES: &str = "Exit codes: 0 the token gets in, 1 it is kept out, 2 the policy, the token or the options can't be read.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 the token gets in, 1 it is kept out, 2 the policy, the token or the options can't be read.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -45,7 +46,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, clock: &dyn Clock, output: &mut
     let document = PolicyDocument::parse(document_in(&text))
         .with_context(|| format!("{} is no policy; `driftwise-issuer setup lint` says more", arguments.file))?;
     let value = |given: &SecretString| match given.expose_secret() {
-        "-" if arguments.file == "-" => anyhow::bail!("policy and token can't both come from stdin: give one of them as a file"),
+        "-" if arguments.file == "-" => {
+            anyhow::bail!("policy and token can't both come from stdin: give one of them as a file")
+        }
         "-" => read("-", TEXT_MAX_BYTES),
         text => text.strip_prefix('@').map_or_else(|| Ok(text.to_owned()), |file| read(file, TEXT_MAX_BYTES)),
     };
@@ -54,12 +57,13 @@ pub(in crate::cli) fn run(arguments: &Arguments, clock: &dyn Clock, output: &mut
         (None, Some(claims)) => UnverifiedClaims::of_json(&value(claims)?)?,
         (None, None) => anyhow::bail!("neither --token nor --claims is given"),
     };
-    let asked =
-        Asked { role: arguments.role.clone(), now_s: clock.now_s(), exposes_claims: arguments.exposes_claims };
+    let asked = Asked { role: arguments.role.clone(), now_s: clock.now_s(), exposes_claims: arguments.exposes_claims };
     let answer = explain(&document, &claims, &asked);
     output.value(&answer, answer.to_text().trim_end())?;
     if answer.variants.iter().any(|variant| variant.dangerous) {
-        output::say("warning: this policy lets in tokens that it should not: `driftwise-issuer setup lint` says where.");
+        output::say(
+            "warning: this policy lets in tokens that it should not: `driftwise-issuer setup lint` says where.",
+        );
     }
     Ok(answer.gets_in)
 }

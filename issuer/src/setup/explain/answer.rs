@@ -93,7 +93,8 @@ impl Explanation {
             let _ = writeln!(text, "{mark}  {}: {}", step.name, step.text);
             for statement in &step.statements {
                 let Statement { name, effect, matches, failures } = statement;
-                let _ = writeln!(text, "      {effect} by {name}: {}", if *matches { "matches" } else { "does not match" });
+                let _ =
+                    writeln!(text, "      {effect} by {name}: {}", if *matches { "matches" } else { "does not match" });
                 for failure in failures {
                     let _ = writeln!(text, "        - {failure}");
                 }

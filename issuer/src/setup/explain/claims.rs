@@ -33,7 +33,9 @@ pub enum ClaimsFault {
     #[error("this is no JWT: three parts of base64url with dots between them (header.claims.signature) were expected")]
     NotThreeParts,
     /// The middle part is not base64url of JSON.
-    #[error("the middle part of the token is not a JSON object in base64url (RFC 7519, section 3): it was cut or changed")]
+    #[error(
+        "the middle part of the token is not a JSON object in base64url (RFC 7519, section 3): it was cut or changed"
+    )]
     NotEncoded,
     /// The claims are no JSON object.
     #[error("the claims are not a JSON object; expected {{\"iss\": …, \"sub\": …, \"aud\": …}}")]
@@ -113,7 +115,8 @@ impl UnverifiedClaims {
 
     /// The keys of the tags that a chained session keeps.
     pub(super) fn transitive_tag_keys(&self) -> Vec<&str> {
-        let nested = self.0.get(TAGS_CLAIM).and_then(|claim| claim.get("transitive_tag_keys")).and_then(Value::as_array);
+        let nested =
+            self.0.get(TAGS_CLAIM).and_then(|claim| claim.get("transitive_tag_keys")).and_then(Value::as_array);
         nested.map_or(Vec::new(), |keys| keys.iter().filter_map(Value::as_str).collect())
     }
 

@@ -63,7 +63,8 @@ pub fn explain(document: &PolicyDocument, claims: &UnverifiedClaims, asked: &Ask
     for action in call.actions(claims) {
         steps.push(decided(&call, document, claims, asked, action));
     }
-    let outcome = if steps.iter().any(|step| step.outcome == Outcome::Refused) { Outcome::Refused } else { Outcome::Passed };
+    let outcome =
+        if steps.iter().any(|step| step.outcome == Outcome::Refused) { Outcome::Refused } else { Outcome::Passed };
     Explanation {
         gets_in: outcome == Outcome::Passed,
         role: role.map(|role| role.to_string()),
@@ -110,9 +111,8 @@ fn provider(document: &PolicyDocument, claims: &UnverifiedClaims, role: Option<&
     let issuer = without_scheme(claims.text("iss")?);
     let mut named = federated(document).filter(|name| {
         name.split_once(":oidc-provider/").is_some_and(|(_, url)| url == issuer)
-            && role.is_none_or(|role| {
-                name.starts_with(&format!("arn:{}:iam::{}:", role.partition(), role.account_id()))
-            })
+            && role
+                .is_none_or(|role| name.starts_with(&format!("arn:{}:iam::{}:", role.partition(), role.account_id())))
     });
     // `"Principal": "*"` names none: the one that STS would find in the role's account.
     let own = role.map(|role| format!("arn:{}:iam::{}:oidc-provider/{issuer}", role.partition(), role.account_id()));
@@ -130,8 +130,9 @@ fn provider_step(document: &PolicyDocument, claims: &UnverifiedClaims, provider:
     }
     let issuer = without_scheme(claims.text("iss").unwrap_or_default());
     let fold = |url: &str| url.trim_end_matches('/').to_lowercase();
-    let near = federated(document)
-        .find(|name| name.split_once(":oidc-provider/").is_some_and(|(_, url)| fold(without_scheme(url)) == fold(issuer)));
+    let near = federated(document).find(|name| {
+        name.split_once(":oidc-provider/").is_some_and(|(_, url)| fold(without_scheme(url)) == fold(issuer))
+    });
     let text = match near {
         Some(near) => format!(
             "the policy names {near:?}, and the token's issuer is {issuer:?}: an issuer must be the same to the letter, and the \
@@ -145,14 +146,16 @@ fn provider_step(document: &PolicyDocument, claims: &UnverifiedClaims, provider:
 fn pin(roles: Option<&[RoleArn]>, role: Option<&RoleArn>) -> Step {
     let (outcome, text) = match (roles, role) {
         (None, _) => (Outcome::Passed, "the token is pinned to no role".to_owned()),
-        (Some([]), _) => {
-            (Outcome::Refused, "the roles claim names no valid role: STS refuses the token (InvalidIdentityToken)".into())
-        }
+        (Some([]), _) => (
+            Outcome::Refused,
+            "the roles claim names no valid role: STS refuses the token (InvalidIdentityToken)".into(),
+        ),
         (Some(roles), Some(role)) if roles.contains(role) => {
             (Outcome::Passed, format!("the token is pinned to this role, {role}"))
         }
         (Some(_), Some(role)) => {
-            let why = format!("the token is pinned to another role than {role}: STS refuses it before it reads the policy");
+            let why =
+                format!("the token is pinned to another role than {role}: STS refuses it before it reads the policy");
             (Outcome::Refused, why)
         }
         (Some(_), None) => (Outcome::Remark, "the token is pinned to several roles; --role says which is meant".into()),
@@ -183,7 +186,13 @@ impl Call {
         actions
     }
 
-    fn evaluate(&self, document: &PolicyDocument, claims: &UnverifiedClaims, asked: &Asked, action: &str) -> Evaluation {
+    fn evaluate(
+        &self,
+        document: &PolicyDocument,
+        claims: &UnverifiedClaims,
+        asked: &Asked,
+        action: &str,
+    ) -> Evaluation {
         let key = |claim: &str| format!("{}:{claim}", self.key);
         let mut context = Context::new();
         if asked.exposes_claims {
@@ -284,14 +293,15 @@ fn variants(call: &Call, document: &PolicyDocument, claims: &UnverifiedClaims, a
             .map(|(key, value)| (key.clone(), if key == ORG_TAG { other.to_string() } else { value.clone() }))
             .collect::<Vec<_>>()
     };
-    let stranger = Call {
-        subject: Some(Subject::of_org(other).to_string()),
-        tags: retagged(&call.tags),
-        ..call.clone()
-    };
+    let stranger =
+        Call { subject: Some(Subject::of_org(other).to_string()), tags: retagged(&call.tags), ..call.clone() };
     let mut changed = vec![
         ("a token of another org", false, stranger),
-        ("a token for another audience", false, Call { audience: Some("another-audience.example".into()), ..call.clone() }),
+        (
+            "a token for another audience",
+            false,
+            Call { audience: Some("another-audience.example".into()), ..call.clone() },
+        ),
         ("a token that is pinned to no role", true, Call { pinned: false, ..call.clone() }),
     ];
     if !call.tags.is_empty() {
@@ -313,7 +323,12 @@ fn variants(call: &Call, document: &PolicyDocument, claims: &UnverifiedClaims, a
                 }
                 break;
             }
-            Variant { what, gets_in: kept_out_by.is_empty(), dangerous: kept_out_by.is_empty() && !harmless, kept_out_by }
+            Variant {
+                what,
+                gets_in: kept_out_by.is_empty(),
+                dangerous: kept_out_by.is_empty() && !harmless,
+                kept_out_by,
+            }
         })
         .collect()
 }
@@ -377,7 +392,12 @@ mod tests {
             (POLICY.into(), CLAIMS.replace("id.example.com\"", "id.example.com/\""), asked(), "to the letter"),
             (POLICY.into(), CLAIMS.replace("\"aud\": \"sts.", "\"aud\": \"x."), asked(), "id.example.com:aud wants"),
             (POLICY.replace(":sub\": \"org", ":dw_org_id\": \"org"), CLAIMS.into(), asked(), "custom claim"),
-            (POLICY.replace("sts:TagSession", "sts:SetSourceIdentity"), CLAIMS.into(), asked(), "no statement allows sts:TagSession"),
+            (
+                POLICY.replace("sts:TagSession", "sts:SetSourceIdentity"),
+                CLAIMS.into(),
+                asked(),
+                "no statement allows sts:TagSession",
+            ),
         ] {
             let answer = explained(&policy, &claims, &asked);
             assert!(!answer.gets_in && answer.to_text().contains(expected), "{expected}: {}", answer.to_text());
@@ -392,9 +412,16 @@ mod tests {
 
     #[test]
     fn a_policy_that_lets_others_in_is_told_to_be_dangerous() {
-        let lax = POLICY.replace("\"id.example.com:sub\": \"org-0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21\"", "\"id.example.com:aud\": \"sts.amazonaws.com\"")
+        let lax = POLICY
+            .replace(
+                "\"id.example.com:sub\": \"org-0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21\"",
+                "\"id.example.com:aud\": \"sts.amazonaws.com\"",
+            )
             .replace("\"id.example.com:aud\": \"sts.amazonaws.com\",", "")
-            .replace("\"aws:RequestTag/dw_org_id\": \"0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21\"", "\"aws:userid\": \"arn:aws:iam::123456789012:oidc-provider/id.example.com\"");
+            .replace(
+                "\"aws:RequestTag/dw_org_id\": \"0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21\"",
+                "\"aws:userid\": \"arn:aws:iam::123456789012:oidc-provider/id.example.com\"",
+            );
         let answer = explained(&lax, CLAIMS, &asked());
         assert!(answer.variants[0].gets_in && answer.variants[0].dangerous, "{}", answer.to_text());
         assert!(answer.to_text().contains("GETS IN"), "{}", answer.to_text());
