@@ -20,11 +20,13 @@ mod field;
 pub mod forms;
 pub mod json;
 pub mod lint;
+mod lockdown;
 mod permission;
 pub mod plan;
 mod read_only;
 pub mod region;
 pub mod request;
+mod session;
 mod state;
 mod trust;
 
@@ -33,10 +35,10 @@ use driftwise_contract::policy::{PolicyDocument, PolicyError};
 
 pub use document::{Document, DocumentKind, LineReason, Note};
 pub use field::{Field, FieldFault};
-pub use permission::{bucket_policy, permission_policy};
+pub use permission::{StateReading, permission_policy, permission_policy_for};
 pub use plan::SetupPlan;
 pub use request::{IssuerFacts, RawRequest, SetupRequest};
-pub use state::{BucketName, KeyPrefix, StateLocation};
+pub use state::{BucketName, KeyPrefix, StateLocation, bucket_policy};
 pub use trust::{TrustPolicy, warning};
 
 /// A document that could not be made.

@@ -1,23 +1,29 @@
-//! What the role may do, and who may read the state's bucket.
+//! What the role may do.
 
 use askama::Template;
 use driftwise_contract::policy::PolicyDocument;
-use driftwise_contract::{Partition, RoleArn};
+use driftwise_contract::Partition;
 
-use super::state::StateView;
+use super::request::KmsKeyArn;
+use super::state::ReadingView;
 use super::{SetupError, StateLocation, render};
 
 #[derive(Template)]
 #[template(path = "policies/permission-policy.json")]
 struct PermissionView {
-    state: Option<StateView>,
+    reading: Option<ReadingView>,
+    reads_no_object: bool,
 }
 
-#[derive(Template)]
-#[template(path = "policies/bucket-policy.json")]
-struct BucketView<'a> {
-    role_arn: &'a RoleArn,
-    state: StateView,
+/// Who reads the states, as far as the scan's role goes.
+#[derive(Debug, Clone, Copy)]
+pub enum StateReading<'a> {
+    /// Nothing is said of them: objects stay as the role's other policies have them.
+    Unsaid,
+    /// The role, in these buckets, under these KMS keys; never empty.
+    Role(&'a [StateLocation], &'a [KmsKeyArn]),
+    /// A role of its own: this one reads no object.
+    Reader,
 }
 
 /// What the agent itself calls: Resource Explorer, Cloud Control, IAM, and the state's bucket where one is given. Cloud Control
@@ -29,10 +35,17 @@ struct BucketView<'a> {
 /// `dynamodb:GetItem` and `s3:GetObject` for the read handlers of a few rare types, such as `AWS::RUM::AppMonitor`; those become
 /// gaps where the handler really calls them.)
 pub fn permission_policy(partition: Partition, state: Option<&StateLocation>) -> Result<PolicyDocument, SetupError> {
-    render(&PermissionView { state: state.map(|state| state.view(partition)) })
+    let reading = state.map_or(StateReading::Unsaid, |state| StateReading::Role(std::slice::from_ref(state), &[]));
+    permission_policy_for(partition, reading)
 }
 
-/// Lets exactly that role read the state, for a bucket in another account than the role's.
-pub fn bucket_policy(role: &RoleArn, state: &StateLocation) -> Result<PolicyDocument, SetupError> {
-    render(&BucketView { role_arn: role, state: state.view(role.partition()) })
+/// The same for any number of buckets, and the KMS keys that their objects are under.
+pub fn permission_policy_for(partition: Partition, reading: StateReading<'_>) -> Result<PolicyDocument, SetupError> {
+    render(&PermissionView {
+        reading: match reading {
+            StateReading::Role(states, keys) => ReadingView::of(partition, states, keys),
+            StateReading::Unsaid | StateReading::Reader => None,
+        },
+        reads_no_object: matches!(reading, StateReading::Reader),
+    })
 }

@@ -6,7 +6,7 @@ use driftwise_contract::{AccountId, Arn, Audience, IssuerUrl, Partition, Region,
 
 use super::document::{Document, DocumentKind, Note};
 use super::request::{AccessLevel, SetupRequest, TrustChoice};
-use super::{SetupError, bucket_policy, permission_policy, read_only, trust};
+use super::{SetupError, StateReading, lockdown, permission_policy_for, read_only, session, state, trust};
 
 /// How long a session of the role may last, in seconds: AWS's default for a role.
 pub const MAX_SESSION_S: u32 = 3_600;
@@ -123,6 +123,9 @@ impl SetupRequest {
             users: self.users()?,
             attach_by_hand: Vec::new(),
         };
+        if let Some(reader) = state::reader_role(self)?.filter(|reader| reader.arn.account_id() == self.account()) {
+            plan.roles.push(reader);
+        }
         for kind in [DocumentKind::BucketPolicy, DocumentKind::KeyPolicy] {
             match self.document(kind) {
                 Ok(documents) => plan.attach_by_hand.extend(documents),
@@ -139,30 +142,31 @@ impl SetupRequest {
             DocumentKind::TrustPolicy => Ok(vec![trust::trust_policy(self)?]),
             DocumentKind::PermissionPolicy => match &self.access {
                 AccessLevel::ReadOnlyAccess => {
-                    let policy = permission_policy(self.partition(), self.states.first())?;
+                    let reading = match &self.state_reader {
+                        Some(_) => StateReading::Reader,
+                        None if self.states.is_empty() => StateReading::Unsaid,
+                        None => StateReading::Role(&self.states, &self.kms_keys),
+                    };
+                    let policy = permission_policy_for(self.partition(), reading)?;
                     let document = Document::new(kind, "Permission policy", policy);
-                    Ok(vec![read_only::explained(document, !self.states.is_empty())])
+                    Ok(vec![read_only::explained(document, reading)])
                 }
                 AccessLevel::LeastPrivilege(_) => {
                     Err(SetupError::NotWanted { kind, fix: "choose the access level read-only-access" })
                 }
             },
-            DocumentKind::BucketPolicy if self.states.is_empty() => {
-                Err(SetupError::NotWanted { kind, fix: "name the bucket of the state with --bucket" })
-            }
-            DocumentKind::BucketPolicy => {
-                let document =
-                    |state| Ok(Document::new(kind, "Bucket policy", bucket_policy(self.state_role(), state)?));
-                self.states.iter().map(document).collect()
-            }
-            DocumentKind::KeyPolicy
-            | DocumentKind::StatePolicy
-            | DocumentKind::SessionPolicy
-            | DocumentKind::ServiceControlPolicy
-            | DocumentKind::ResourceControlPolicy => {
-                Err(SetupError::NotWanted { kind, fix: "choose another document" })
-            }
+            DocumentKind::BucketPolicy => state::bucket_policies(self),
+            DocumentKind::KeyPolicy => state::key_policies(self),
+            DocumentKind::StatePolicy => Ok(vec![state::state_policy(self)?]),
+            DocumentKind::SessionPolicy => Ok(vec![session::session_policy(self)?]),
+            DocumentKind::ServiceControlPolicy => Ok(vec![lockdown::service_control_policy(self)?]),
+            DocumentKind::ResourceControlPolicy => Ok(vec![lockdown::resource_control_policy(self)?]),
         }
+    }
+
+    /// The plan for the account of the state reader, where there is one and its account is not the role's.
+    pub fn state_reader_plan(&self) -> Result<Option<SetupPlan>, SetupError> {
+        state::reader_plan(self)
     }
 
     fn provider(&self) -> Option<OidcProvider> {

@@ -2,14 +2,19 @@
 
 use super::document::{Document, Note};
 use super::explain_lines::Reasons;
+use super::{StateReading, state};
 
-/// The document with reasons and notes. `names_states` says whether it names the buckets of states.
-pub(super) fn explained(document: Document, names_states: bool) -> Document {
-    let document = document.explained(reasons).with_note(Note::remark(
+/// The document with reasons and notes, for a role that reads the states or does not.
+pub(super) fn explained(document: Document, reading: StateReading<'_>) -> Document {
+    let buckets = match reading {
+        StateReading::Role(states, _) => states.len(),
+        StateReading::Unsaid | StateReading::Reader => 0,
+    };
+    let document = document.explained(|said| state::reading_reasons(reasons(said), buckets)).with_note(Note::remark(
         "attach AWS's managed policy ReadOnlyAccess beside this one: Cloud Control reads each resource with the role's own \
          permissions. This policy denies what ReadOnlyAccess would read beyond descriptions: items, messages, logs.",
     ));
-    if names_states {
+    if !matches!(reading, StateReading::Unsaid) {
         return document;
     }
     document.with_note(Note::remark(
@@ -36,8 +41,6 @@ fn reasons(reasons: Reasons) -> Reasons {
             "aws:ViaAWSService",
             "False when the role itself calls: then it is denied. AWS's services, calling for it, are not.",
         )
-        .statement("ReadTerraformState", "Reads the states that declare what should exist.")
         .statement("NeverReadOtherObjects", "No object but the states, although ReadOnlyAccess would read every one.")
-        .statement("ListTerraformState", "Finds the states and their workspaces by name.")
-        .condition("ListTerraformState", "s3:prefix", "Only names below these prefixes are listed.")
+        .statement("NeverReadObjects", "No object: a role of its own reads the states, and ReadOnlyAccess would read every object.")
 }

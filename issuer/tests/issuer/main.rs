@@ -24,5 +24,6 @@ mod service;
 mod setup;
 mod setup_command_line;
 mod setup_requests;
+mod setup_state;
 mod tenancy;
 mod tokens;
