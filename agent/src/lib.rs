@@ -3,7 +3,7 @@
 //! It proves who it is with a key that never leaves its machine ([`identity`]), gets a short-lived token from the issuer
 //! ([`issuer_client`]), exchanges it for a read-only session ([`credentials`]), reads the account ([`aws`], [`inventory`],
 //! [`iam`]) and the states ([`state`]), compares ([`drift`]) and reports ([`report`]). [`scan`] is the thread through all
-//! of it, [`cli`] the command line around it.
+//! of it, [`cli`] the command line around it. [`prove`] shows that the role lets this org in and no other.
 
 pub mod aws;
 pub mod cli;
@@ -17,6 +17,7 @@ pub mod iam;
 pub mod identity;
 pub mod inventory;
 pub mod issuer_client;
+pub mod prove;
 pub mod registry;
 pub mod report;
 pub mod scan;

@@ -1,10 +1,12 @@
 //! The command line. Data goes to stdout, everything else to stderr; a failure is `error[code]: …`, its cause and a hint.
 //!
-//! Exit codes: 0 in sync (or done), 1 drift, 2 error, 3 incomplete (no drift seen, but not everything could be seen).
+//! Exit codes: 0 in sync (or done, or proven), 1 drift (or another org gets in), 2 error, 3 incomplete (no drift seen, but not
+//! everything could be seen; or nothing proven).
 //! To add a command: a file with its arguments and a `run`, and a variant of `Command`.
 
 mod accounts;
 mod enrol;
+mod prove;
 mod rotate_key;
 mod scan;
 mod state;
@@ -54,6 +56,9 @@ enum Command {
     RotateKey(rotate_key::Args),
     /// Scan an account and report its drift.
     Scan(scan::Args),
+    /// Show that a role lets this org in and no other: AWS is shown a token of an org that does not exist, then one of this org.
+    #[command(after_help = "Exit codes: 0 proven, 1 another org gets in, 2 error, 3 not proven (this org's own token was refused, or AWS's answer says nothing about the trust policy).")]
+    Prove(prove::Args),
     /// List the accounts that the org registered.
     Accounts(accounts::Args),
     /// Print what is understood of Terraform states: resources, IAM grants, and what was left out.
@@ -104,6 +109,7 @@ async fn dispatch(cli: Cli, clock: SharedClock) -> Result<u8, Fault> {
         Command::Enrol(args) => enrol::run(args, context).await,
         Command::RotateKey(args) => rotate_key::run(&args, context).await,
         Command::Scan(args) => scan::run(args, context).await,
+        Command::Prove(args) => prove::run(&args, context).await,
         Command::Accounts(args) => accounts::run(&args, context).await,
         Command::State(args) => state::run(args).await,
     }

@@ -28,7 +28,7 @@ use crate::issuer_client::{FederationToken, IssuerClient};
 use crate::state::StateSource;
 
 /// How often a token is shown to STS again when STS could not get the issuer's keys.
-const KEY_ATTEMPTS: u32 = 3;
+pub(super) const KEY_ATTEMPTS: u32 = 3;
 
 /// The session that is wanted, and by whom.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl Inner {
             .set_policy_arns(Some(managed).filter(|managed: &Vec<_>| !managed.is_empty()))
             .send()
             .await
-            .map_err(|error| self.refused(&error))?;
+            .map_err(|error| refused(&self.wanted.role, &error))?;
         let session = answer.credentials().ok_or_else(|| {
             (
                 Fault::new(Code::AwsServiceError, "STS gave no credentials").because("the answer lacks them"),
@@ -153,18 +153,22 @@ impl Inner {
             "driftwise-web-identity",
         ))
     }
+}
 
-    fn refused(&self, error: &SdkError<AssumeRoleWithWebIdentityError, HttpResponse>) -> (Fault, Again) {
-        let message = format!("{} could not be assumed", self.wanted.role);
-        let Some(service) = error.as_service_error() else {
-            let failure = AwsFailure::of(Service::Sts, "AssumeRoleWithWebIdentity", error);
-            let fault = failure.fault(Code::StsAccessDenied);
-            return (Fault::new(fault.code(), message).because(failure.words()), Again::Never);
-        };
-        let (aws_code, words) = (service.code().unwrap_or_default(), service.message().unwrap_or_default());
-        let (code, again) = refusal::read(aws_code, words);
-        (Fault::new(code, message).because(format!("{aws_code}: {words}")), again)
-    }
+/// What STS's refusal means, and whether another attempt can help.
+pub(super) fn refused(
+    role: &RoleArn,
+    error: &SdkError<AssumeRoleWithWebIdentityError, HttpResponse>,
+) -> (Fault, Again) {
+    let message = format!("{role} could not be assumed");
+    let Some(service) = error.as_service_error() else {
+        let failure = AwsFailure::of(Service::Sts, "AssumeRoleWithWebIdentity", error);
+        let fault = failure.fault(Code::StsAccessDenied);
+        return (Fault::new(fault.code(), message).because(failure.words()), Again::Never);
+    };
+    let (aws_code, words) = (service.code().unwrap_or_default(), service.message().unwrap_or_default());
+    let (code, again) = refusal::read(aws_code, words);
+    (Fault::new(code, message).because(format!("{aws_code}: {words}")), again)
 }
 
 impl ProvideCredentials for WebIdentity {

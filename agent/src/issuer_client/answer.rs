@@ -93,6 +93,30 @@ impl Answer {
         Err(self.refused(code, problem_words(&problem)))
     }
 
+    /// The answer to a call that proves a role.
+    pub(super) fn proving<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        if self.status.is_success() {
+            return self.parse();
+        }
+        if let Some(skew) = self.skew {
+            return Err(skew.fault(&self.issuer));
+        }
+        let Some(problem) = self.problem() else { return Err(self.no_words()) };
+        let fault = |code| self.refused(code, problem_words(&problem));
+        Err(match (problem.status, problem.code.as_str()) {
+            (_, "role_not_registered") => fault(Code::IssuerRoleNotRegistered),
+            (_, "canary_off") => fault(Code::IssuerRefused).hint(
+                "Let the issuer's operator set federation.canary = true, at least for the proof, and start the issuer anew.",
+            ),
+            // An issuer from before canary tokens knows no such path.
+            (404, "not_found") => {
+                fault(Code::IssuerRefused).hint("The issuer is older than this agent and can't prove roles: update it.")
+            }
+            (401 | 403, _) => fault(Code::IssuerAgentRefused),
+            (status, _) => fault(problem_code(status)),
+        })
+    }
+
     /// The answer of the token endpoint.
     pub(super) fn token(&self, role: &RoleArn) -> Result<TokenResponse, Fault> {
         if self.status.is_success() {

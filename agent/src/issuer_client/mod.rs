@@ -1,4 +1,4 @@
-//! The agent's side of the issuer's API: discovery, enrolment, tokens, and what the agent may do.
+//! The agent's side of the issuer's API: discovery, enrolment, tokens, canary tokens, and what the agent may do.
 //!
 //! Every call is bounded in time and size and follows no redirects. What goes wrong is told by code: an issuer that does
 //! not answer, something that is no issuer, clocks that differ, an agent that is not accepted, a role that is not
@@ -10,9 +10,11 @@ mod skew;
 use std::fmt;
 use std::time::Duration;
 
+use driftwise_contract::claims::TrustForm;
 use driftwise_contract::codes::Code;
+use driftwise_contract::proof::{CanaryTokenRequest, CanaryTokenResponse, ProofReceipt, ProofReport};
 use driftwise_contract::wire::{AgentInfo, EnrolRequest, JWT_BEARER, RotateKeyRequest, TokenResponse, paths};
-use driftwise_contract::{IssuerUrl, RoleArn, SessionScope};
+use driftwise_contract::{IssuerUrl, RoleArn, SessionScope, Subject};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -27,6 +29,7 @@ use answer::Answer;
 pub struct FederationToken {
     jwt: SecretString,
     jti: Option<String>,
+    issuer: Option<String>,
     scope: SessionScope,
 }
 
@@ -37,10 +40,11 @@ impl fmt::Debug for FederationToken {
 }
 
 impl FederationToken {
-    /// Wraps a token as the issuer gave it. Its claims are read for the id only; AWS verifies the token, not the agent.
+    /// Wraps a token as the issuer gave it. Its claims are read for its id and its issuer only; AWS verifies the token, not the
+    /// agent.
     pub fn new(jwt: SecretString, scope: SessionScope) -> Self {
-        let jti = token_id(jwt.expose_secret());
-        Self { jwt, jti, scope }
+        let Claims { jti, iss } = claims(jwt.expose_secret()).unwrap_or_default();
+        Self { jwt, jti, issuer: iss, scope }
     }
 
     /// What the role's session is for, as the issuer granted it.
@@ -57,17 +61,35 @@ impl FederationToken {
     pub fn jti(&self) -> Option<&str> {
         self.jti.as_deref()
     }
+
+    /// The issuer that it names.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
 }
 
-fn token_id(jwt: &str) -> Option<String> {
+#[derive(Default, Deserialize)]
+struct Claims {
+    jti: Option<String>,
+    iss: Option<String>,
+}
+
+fn claims(jwt: &str) -> Option<Claims> {
     use base64::Engine as _;
 
-    #[derive(Deserialize)]
-    struct Claims {
-        jti: String,
-    }
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1)?).ok()?;
-    serde_json::from_slice::<Claims>(&payload).ok().map(|claims| claims.jti)
+    serde_json::from_slice(&payload).ok()
+}
+
+/// A canary token, and what it says of itself.
+#[derive(Debug)]
+pub struct CanaryToken {
+    /// The token, for STS and nobody else.
+    pub token: FederationToken,
+    /// Its `sub`.
+    pub subject: Subject,
+    /// Its `iss`.
+    pub issuer: IssuerUrl,
 }
 
 /// A client of one issuer.
@@ -167,6 +189,28 @@ impl IssuerClient {
         let request = self.http.post(self.issuer.join(paths::TOKEN)).form(&form);
         let response: TokenResponse = self.send("a token", request).await?.token(role)?;
         Ok(FederationToken::new(SecretString::from(response.access_token), response.scope))
+    }
+
+    /// A canary token: what another org's agent would be given for the role, had that org registered it in this form.
+    pub async fn canary_token(
+        &self,
+        enrolled: &Enrolled,
+        role: &RoleArn,
+        trust_form: TrustForm,
+    ) -> Result<CanaryToken, Fault> {
+        let assertion = self.assertion(enrolled)?;
+        let request = self.http.post(self.issuer.join(paths::CANARY_TOKEN)).bearer_auth(assertion.expose_secret());
+        let request = request.json(&CanaryTokenRequest { role_arn: role.clone(), trust_form });
+        let response: CanaryTokenResponse = self.send("a canary token", request).await?.proving()?;
+        let token = FederationToken::new(SecretString::from(response.access_token), SessionScope::default());
+        Ok(CanaryToken { token, subject: response.subject, issuer: response.issuer })
+    }
+
+    /// Tells the issuer what a proof found.
+    pub async fn report_proof(&self, enrolled: &Enrolled, report: &ProofReport) -> Result<ProofReceipt, Fault> {
+        let assertion = self.assertion(enrolled)?;
+        let request = self.http.post(self.issuer.join(paths::PROOF)).bearer_auth(assertion.expose_secret());
+        self.send("a note of the proof", request.json(report)).await?.proving()
     }
 
     fn assertion(&self, enrolled: &Enrolled) -> Result<SecretString, Fault> {
