@@ -33,6 +33,20 @@ fn enrolled(issuer: &StubIssuer, dir: &Path) -> String {
     identity(dir)
 }
 
+#[test]
+fn a_script_reads_the_new_key_from_json_and_no_secret_is_in_it() {
+    let (issuer, scratch) = (StubIssuer::start(), tempfile::tempdir().unwrap());
+    let dir = scratch.path();
+    enrolled(&issuer, dir);
+    issuer.answer(KEY, 200, "", &issuer.agent_info());
+    let output = agent(dir, &["rotate-key", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["kid"], identity(dir));
+    assert_eq!(told["agent_id"], "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21");
+    assert!(!told.to_string().contains("PRIVATE"), "{told}");
+}
+
 /// The public keys that the issuer was sent.
 fn sent(issuer: &StubIssuer) -> Vec<serde_json::Value> {
     let asked = issuer.asked().into_iter().filter(|(_, path, _)| path == KEY);

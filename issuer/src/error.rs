@@ -2,7 +2,7 @@
 
 use driftwise_contract::{AccountId, AgentId, OrgId, RoleArn};
 
-use crate::accounts::{ApiKeyId, ApiKeyScope, EnrolmentCodeId};
+use crate::accounts::{ApiKeyId, ApiKeyScope, DisplayName, EnrolmentCodeId};
 use crate::audit::LedgerFault;
 use crate::federation::AssertionFault;
 use crate::keyring::KeyringError;
@@ -15,6 +15,14 @@ pub enum Error {
     /// No such org, or none that the caller may know of.
     #[error("there is no org {0}")]
     OrgUnknown(OrgId),
+    /// An org has that name, or one that differs in case only.
+    #[error("org {org} is called {name} already")]
+    OrgNameTaken {
+        /// The name.
+        name: DisplayName,
+        /// The org that has it.
+        org: OrgId,
+    },
     /// No such agent any more.
     #[error("there is no agent {0}")]
     AgentUnknown(AgentId),
@@ -152,6 +160,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::OrgUnknown(_) => "`driftwise-issuer org list` shows the orgs.".into(),
+            Self::OrgNameTaken { .. } => "Use that org, or give this one another name: an org can be neither renamed nor removed, \
+                                          and who goes by the name gives agents and accounts to the wrong one. \
+                                          --same-name makes a second one all the same."
+                .into(),
             Self::AgentUnknown(_) => "Enrol it with a new code: `driftwise-issuer agent enrol --org ORG`.".into(),
             Self::AccountUnknown { org, .. } => {
                 format!("`driftwise-issuer account list --org {org}` shows its accounts.")

@@ -57,7 +57,9 @@ enum Command {
     /// Scan an account and report its drift.
     Scan(scan::Args),
     /// Show that a role lets this org in and no other: AWS is shown a token of an org that does not exist, then one of this org.
-    #[command(after_help = "Exit codes: 0 proven, 1 another org gets in, 2 error, 3 not proven (this org's own token was refused, or AWS's answer says nothing about the trust policy).")]
+    #[command(
+        after_help = "Exit codes: 0 proven, 1 another org gets in, 2 error, 3 not proven (this org's own token was refused, or AWS's answer says nothing about the trust policy)."
+    )]
     Prove(prove::Args),
     /// List the accounts that the org registered.
     Accounts(accounts::Args),

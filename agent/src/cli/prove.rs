@@ -71,9 +71,8 @@ pub(super) async fn run(args: &Args, mut context: Context) -> Result<u8, Fault> 
 }
 
 fn render(proof: &prove::Proof, json: bool) -> Result<Vec<u8>, Fault> {
-    let unwritable = |error: &dyn std::fmt::Display| {
-        Fault::new(Code::ReportUnwritable, "the proof can't be written").because(error)
-    };
+    let unwritable =
+        |error: &dyn std::fmt::Display| Fault::new(Code::ReportUnwritable, "the proof can't be written").because(error);
     let mut text = Vec::new();
     if json {
         serde_json::to_writer_pretty(&mut text, proof).map_err(|error| unwritable(&error))?;

@@ -1,5 +1,7 @@
 //! `driftwise-agent rotate-key`.
 
+use driftwise_contract::codes::Code;
+
 use super::{Context, say};
 use crate::fault::Fault;
 use crate::identity::KeyType;
@@ -11,6 +13,9 @@ pub(super) struct Args {
     /// The kind of key to make.
     #[arg(long, value_enum, default_value_t)]
     key_type: KeyType,
+    /// One JSON document: the agent, with the thumbprint of its new key.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(args: &Args, context: Context) -> Result<u8, Fault> {
@@ -21,6 +26,13 @@ pub(super) async fn run(args: &Args, context: Context) -> Result<u8, Fault> {
     if !context.quiet {
         say("the new key counts from now on; the old one is gone, here and at the issuer");
     }
-    super::print(format!("{}\n", identity.kid).as_bytes())?;
+    let text = if args.json {
+        // What is printed is what lies in identity.json: no part of it is secret.
+        serde_json::to_string_pretty(&identity)
+            .map_err(|error| Fault::new(Code::ReportUnwritable, "the identity can't be written").because(error))?
+    } else {
+        identity.kid.to_string()
+    };
+    super::print(format!("{text}\n").as_bytes())?;
     Ok(0)
 }

@@ -12,8 +12,8 @@ use driftwise_contract::{AccountId, RoleArn};
 use secrecy::ExposeSecret as _;
 
 use super::refusal::Again;
-use super::web_identity::{KEY_ATTEMPTS, refused};
 use super::session_name;
+use super::web_identity::{KEY_ATTEMPTS, refused};
 use crate::aws::{AwsSession, sdk_config, sts};
 use crate::config::AwsConfig;
 use crate::fault::Fault;

@@ -234,6 +234,25 @@ mod tests {
     }
 
     #[test]
+    fn refusals_of_a_proof_have_their_codes_and_the_fix_is_the_right_ones() {
+        for (status, problem, code, fix) in [
+            (404, "role_not_registered", Code::IssuerRoleNotRegistered, "account register"),
+            (403, "canary_off", Code::IssuerRefused, "federation.canary = true"),
+            (404, "not_found", Code::IssuerRefused, "older than this agent"),
+            (401, "assertion_invalid", Code::IssuerAgentRefused, "Enrol"),
+            (429, "too_many_requests", Code::IssuerUnavailable, "later"),
+            (400, "request_invalid", Code::IssuerRefused, "detail"),
+        ] {
+            let body = format!(r#"{{"code":"{problem}","title":"t","status":{status},"request_id":"r-1"}}"#);
+            let fault = answer(status, &body).proving::<serde_json::Value>().unwrap_err();
+            assert_eq!(fault.code(), code, "{problem}");
+            assert!(fault.fix().contains(fix), "{problem}: {}", fault.fix());
+        }
+        let fault = answer(404, "<html>not found</html>").proving::<serde_json::Value>().unwrap_err();
+        assert_eq!(fault.code(), Code::IssuerNotAnIssuer);
+    }
+
+    #[test]
     fn a_refused_call_under_clock_skew_is_told_as_clock_skew() {
         let now = OffsetDateTime::from_unix_timestamp(784_111_777 + 3600).unwrap();
         let mut answer = answer(401, r#"{"error":"invalid_client","error_description":"expired"}"#);

@@ -25,13 +25,13 @@ pub fn write(proof: &Proof, color: bool, out: &mut dyn Write) -> io::Result<()> 
         ProofOutcome::Proven => {
             (good, format!("proven: the role lets tokens of {org} in, and no other org's of this issuer"))
         }
-        ProofOutcome::ForeignOrgAdmitted => {
-            (bad, "NOT SAFE: the role lets in tokens of other orgs. The session was dropped; it could do nothing".to_owned())
-        }
-        ProofOutcome::OwnOrgRefused => (
+        ProofOutcome::ForeignOrgAdmitted => (
             bad,
-            format!("not proven: the role refuses tokens of {org} too, so that it refuses others' says nothing"),
+            "NOT SAFE: the role lets in tokens of other orgs. The session was dropped; it could do nothing".to_owned(),
         ),
+        ProofOutcome::OwnOrgRefused => {
+            (bad, format!("not proven: the role refuses tokens of {org} too, so that it refuses others' says nothing"))
+        }
         ProofOutcome::Inconclusive => {
             (bad, "not proven: what AWS answered says nothing about the role's trust policy".to_owned())
         }
@@ -121,7 +121,19 @@ mod tests {
             as_expected: true,
             result: StepResult::Admitted { session_account_id: Some("123456789012".parse().unwrap()) },
         };
-        insta::assert_snapshot!(shown(&proof(ProofOutcome::Proven, vec![canary, own]), false), @"");
+        insta::assert_snapshot!(shown(&proof(ProofOutcome::Proven, vec![canary, own]), false), @r"
+        account  123456789012
+        role     arn:aws:iam::123456789012:role/scan
+        org      Ac [31mme (0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21)
+        issuer   https://id.example.com
+
+        ok      another org's token with session tags was refused, at attempt 2
+                org-0198c5e2-7c1a-7b3e-9d52-000000000001: AccessDenied:  no
+        ok      this org's token was let in
+                AWS says that the session is in account 123456789012
+
+        proven: the role lets tokens of Ac [31mme in, and no other org's of this issuer
+        ");
     }
 
     #[test]

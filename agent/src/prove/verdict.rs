@@ -8,23 +8,20 @@ use super::{Step, StepResult, TokenKind};
 
 /// Concludes, and notes at each step whether STS did what it must. `foreign_issuer` says that the canaries name another issuer
 /// than the org's own token, which has an issuer of its org.
-pub(super) fn conclude(
-    steps: &mut [Step],
-    account: &AccountId,
-    foreign_issuer: bool,
-) -> (ProofOutcome, Option<Code>) {
+pub(super) fn conclude(steps: &mut [Step], account: &AccountId, foreign_issuer: bool) -> (ProofOutcome, Option<Code>) {
     for step in &mut *steps {
         step.as_expected = is_as_it_must_be(step, account, foreign_issuer);
     }
-    let is_canary =
-        |step: &&Step| matches!(step.token, TokenKind::CanaryWithTags | TokenKind::CanaryWithoutTags);
+    let is_canary = |step: &&Step| matches!(step.token, TokenKind::CanaryWithTags | TokenKind::CanaryWithoutTags);
     let mut canaries = steps.iter().filter(is_canary);
     if canaries.clone().any(|step| matches!(step.result, StepResult::Admitted { .. })) {
         return (ProofOutcome::ForeignOrgAdmitted, Some(Code::ProveForeignOrgAdmitted));
     }
     match steps.iter().find(|step| step.token == TokenKind::Own) {
         None => return (ProofOutcome::Inconclusive, Some(Code::ProveInconclusive)),
-        Some(Step { result: StepResult::Refused { code, .. }, .. }) => return (ProofOutcome::OwnOrgRefused, Some(*code)),
+        Some(Step { result: StepResult::Refused { code, .. }, .. }) => {
+            return (ProofOutcome::OwnOrgRefused, Some(*code));
+        }
         Some(own) if !own.as_expected => return (ProofOutcome::Inconclusive, Some(Code::StsWrongAccount)),
         Some(_) => {}
     }
@@ -39,9 +36,7 @@ pub(super) fn conclude(
 fn is_as_it_must_be(step: &Step, account: &AccountId, foreign_issuer: bool) -> bool {
     match (step.token, &step.result) {
         (TokenKind::CanaryWithTags | TokenKind::CanaryWithoutTags, StepResult::Admitted { .. }) => false,
-        (TokenKind::CanaryWithoutTags, StepResult::Refused { code, .. }) => {
-            is_kept_out(*code, foreign_issuer)
-        }
+        (TokenKind::CanaryWithoutTags, StepResult::Refused { code, .. }) => is_kept_out(*code, foreign_issuer),
         // Refused for its tags is refused too; that the org matters shows by the canary without tags.
         (TokenKind::CanaryWithTags, StepResult::Refused { code, .. }) => {
             is_kept_out(*code, foreign_issuer) || *code == Code::StsTagSessionDenied
@@ -77,8 +72,7 @@ mod tests {
     const HERE: &str = "123456789012";
 
     fn of(with_tags: StepResult, without: StepResult, own: Option<StepResult>, foreign_issuer: bool) -> ProofOutcome {
-        let mut steps =
-            vec![step(TokenKind::CanaryWithTags, with_tags), step(TokenKind::CanaryWithoutTags, without)];
+        let mut steps = vec![step(TokenKind::CanaryWithTags, with_tags), step(TokenKind::CanaryWithoutTags, without)];
         steps.extend(own.map(|own| step(TokenKind::Own, own)));
         conclude(&mut steps, &HERE.parse().unwrap(), foreign_issuer).0
     }

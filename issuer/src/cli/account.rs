@@ -2,15 +2,19 @@
 
 use clap::{Args, Subcommand};
 use driftwise_contract::claims::{TOKEN_LIFETIME_S, TrustForm};
+use driftwise_contract::codes::Code;
+use driftwise_contract::proof::ProofOutcome;
 use driftwise_contract::wire::AccountInfo;
-use driftwise_contract::{AccountId, OrgId, Region, RoleArn};
+use driftwise_contract::{AccountId, AgentId, OrgId, Region, RoleArn};
 use serde::Serialize;
 
 use super::{Context, output, require_org};
 use crate::Error;
 use crate::accounts::{AccountIssuer, AwsAccount};
 use crate::audit::{self, Chain, Event, Record};
+use crate::clock::rfc3339;
 use crate::federation::issuer_of;
+use crate::store::proofs::{self, Proof};
 use crate::store::{accounts, orgs};
 
 #[derive(Debug, Subcommand)]
@@ -69,11 +73,45 @@ struct AccountView {
     #[serde(flatten)]
     info: AccountInfo,
     issuer: &'static str,
+    /// What an agent found last with `driftwise-agent prove`; only lists say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<ProofView>,
+}
+
+#[derive(Serialize)]
+struct ProofView {
+    outcome: ProofOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    agent_id: AgentId,
+    reported_at: String,
+    /// Whether the account is registered as it was then.
+    is_current: bool,
 }
 
 impl AccountView {
     fn of(account: &AwsAccount) -> Self {
-        Self { info: account.info(), issuer: account.issuer().as_str() }
+        Self { info: account.info(), issuer: account.issuer().as_str(), proof: None }
+    }
+
+    fn with_proof(account: &AwsAccount, proofs: &[Proof]) -> Self {
+        let proof = proofs.iter().find(|proof| proof.account_id == *account.account_id()).map(|proof| ProofView {
+            outcome: proof.outcome,
+            code: proof.code,
+            agent_id: proof.agent,
+            reported_at: rfc3339(proof.reported_at_ms.div_euclid(1000)),
+            is_current: proof.is_about(account),
+        });
+        Self { proof, ..Self::of(account) }
+    }
+
+    /// The last proof in few words.
+    fn proof(&self) -> String {
+        match &self.proof {
+            None => "-".to_owned(),
+            Some(proof) if proof.is_current => format!("{} {}", proof.outcome, proof.reported_at),
+            Some(_) => "outdated".to_owned(),
+        }
     }
 }
 
@@ -143,15 +181,18 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
         Command::List { org } => {
             let mut db = store.connection().await?;
             let org = require_org(&mut db, org).await?;
+            let proofs = proofs::list(&mut db, org.scope()).await?;
+            let accounts = accounts::list(&mut db, org.scope()).await?;
             let views: Vec<AccountView> =
-                accounts::list(&mut db, org.scope()).await?.iter().map(AccountView::of).collect();
-            context.output.rows(&["ACCOUNT", "ROLE", "REGION", "FORM", "ISSUER"], &views, |account| {
+                accounts.iter().map(|account| AccountView::with_proof(account, &proofs)).collect();
+            context.output.rows(&["ACCOUNT", "ROLE", "REGION", "FORM", "ISSUER", "PROOF"], &views, |account| {
                 vec![
                     account.info.account_id.to_string(),
                     account.info.role_arn.to_string(),
                     account.info.region.to_string(),
                     account.info.trust_form.to_string(),
                     account.issuer.to_owned(),
+                    account.proof(),
                 ]
             })
         }

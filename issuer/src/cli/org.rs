@@ -5,6 +5,7 @@ use driftwise_contract::OrgId;
 use serde::Serialize;
 
 use super::{Context, org_issuer};
+use crate::Error;
 use crate::accounts::DisplayName;
 use crate::audit::{self, Chain, Event, Record};
 use crate::clock::rfc3339;
@@ -17,6 +18,9 @@ pub(super) enum Command {
         /// A name for people
         #[arg(long)]
         name: DisplayName,
+        /// Even though an org of this name exists
+        #[arg(long)]
+        same_name: bool,
     },
     /// List the orgs
     List,
@@ -34,11 +38,16 @@ struct OrgView {
 
 pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::Result<()> {
     match command {
-        Command::Create { name } => {
+        Command::Create { name, same_name } => {
             let store = context.store_or_new().await?;
             let id = OrgId::from_uuid(context.clock.new_uuid());
             let now_ms = context.clock.now_ms();
             let mut tx = store.begin().await?;
+            let lower = name.as_str().to_lowercase();
+            let others = orgs::list(&mut tx).await?;
+            if !same_name && let Some(other) = others.iter().find(|org| org.name.as_str().to_lowercase() == lower) {
+                return Err(Error::OrgNameTaken { name, org: other.id }.into());
+            }
             orgs::insert(&mut tx, id, &name, now_ms).await?;
             // The platform's chain tells which orgs there are, so that an org's chain can't vanish as a whole.
             for chain in [Chain::Platform, Chain::Org(id)] {

@@ -98,6 +98,7 @@ impl From<Error> for TokenRefusal {
             }
             // The rest does not come up when a token is asked for; what does is the caller's fault.
             Error::OrgUnknown(_)
+            | Error::OrgNameTaken { .. }
             | Error::AgentUnknown(_)
             | Error::AgentNotRevocable { .. }
             | Error::EnrolmentCodeUnknown { .. }

@@ -222,6 +222,7 @@ impl From<Error> for Problem {
             Error::Busy => told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy"),
             // What the caller may not know of is not there.
             Error::OrgUnknown(_)
+            | Error::OrgNameTaken { .. }
             | Error::AgentUnknown(_)
             | Error::AgentNotRevocable { .. }
             | Error::EnrolmentCodeUnknown { .. }

@@ -49,6 +49,21 @@ fn run_in(directory: &Path, arguments: &[&str]) -> Output {
 const ROLE: &str = "arn:aws:iam::123456789012:role/scan";
 
 #[test]
+fn a_second_org_of_a_name_is_refused_unless_it_is_meant() {
+    let program = Program::new();
+    let first = program.ok(&["org", "create", "--name", "Acme"]);
+    for name in ["Acme", "ACME"] {
+        let refused = program.run(&["org", "create", "--name", name]);
+        let talk = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+        assert!(talk.contains(first.trim()) && talk.contains("--same-name"), "{talk}");
+    }
+    let second = program.ok(&["org", "create", "--name", "Acme", "--same-name"]);
+    assert_ne!(first, second);
+    program.ok(&["org", "create", "--name", "Acme Ltd"]);
+}
+
+#[test]
 fn an_org_an_account_and_a_code_in_four_commands() {
     let program = Program::new();
     let org = program.ok(&["org", "create", "--name", "Acme"]);

@@ -57,6 +57,33 @@ async fn a_rotation_is_told_before_it_is_done_and_costs_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_script_reads_what_happens_to_a_key_next() {
+    let program = started().await;
+    let next = |state: &str| {
+        let keys = program.json(&["keys", "list", "--json"]);
+        keys.as_array().unwrap().iter().find(|key| key["state"] == state).unwrap()["next"].clone()
+    };
+    let after = |next: &serde_json::Value| {
+        let at = next["not_before"].as_str().unwrap();
+        time::OffsetDateTime::parse(at, &time::format_description::well_known::Rfc3339).unwrap().unix_timestamp()
+    };
+    let active = next("active");
+    assert_eq!((&active["step"], &active["waits_for"]), (&json!("successor"), &json!(null)));
+    program.json(&["keys", "rotate", "--json"]);
+    let staged = next("staged");
+    assert_eq!(
+        (&staged["step"], &staged["not_before"], &staged["waits_for"]),
+        (&json!("signs"), &json!(null), &json!("public_address"))
+    );
+    program.json(&["keys", "rotate", "--now", "--json"]);
+    let (active, retired) = (next("active"), next("retired"));
+    assert_eq!(retired["step"], "removed");
+    assert!(after(&active) > after(&retired), "30 days and 48 hours: {active} {retired}");
+    let text = program.ok(&["keys", "list"]);
+    assert!(text.contains("signs; a successor in ") && text.contains("removed "), "{text}");
+}
+
+#[tokio::test]
 async fn a_revocation_says_what_it_costs_asks_and_replaces_the_key_at_once() {
     let program = started().await;
     let first = program.json(&["keys", "list", "--json"])[0]["kid"].as_str().unwrap().to_owned();

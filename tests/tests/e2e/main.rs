@@ -8,6 +8,7 @@ mod interop;
 mod kms;
 mod narrowed;
 mod planted_drift;
+mod prove;
 mod publication;
 mod refusals;
 mod replicas;
