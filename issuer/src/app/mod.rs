@@ -9,6 +9,7 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use driftwise_contract::Partition;
 
 use crate::accounts::{IssuerKeys, Pepper};
 use crate::audit::{Ledger, SealKey, Sealer};
@@ -55,6 +56,8 @@ pub(crate) struct App {
     caller_limits: CallerLimits,
     readiness: Readiness,
     certificate: Option<Arc<Certificate>>,
+    /// Where a trust policy demands a token that is pinned to its role, unless an admin says otherwise.
+    roles_authorized_by_idp: Vec<Partition>,
     metrics: Arc<Metrics>,
 }
 
@@ -166,6 +169,11 @@ impl App {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The partitions in which a trust policy demands a pinned token unless an admin says otherwise.
+    pub(crate) fn roles_authorized_by_idp(&self) -> &[Partition] {
+        &self.roles_authorized_by_idp
     }
 
     /// What is published now. Take it once per request: two takes may differ.

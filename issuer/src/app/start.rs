@@ -96,6 +96,7 @@ impl Issuer {
             publishing,
             swap: Mutex::new(()),
             base_path,
+            roles_authorized_by_idp: config.federation.roles_authorized_by_idp,
             mints_canaries: config.federation.canary,
             web: WebSettings::new(config.web, WebOrigin::of(&config.server.issuer_url)),
             client_limiter: Limiter::new(config.limits.rate, clock.clone()),

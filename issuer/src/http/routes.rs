@@ -18,6 +18,8 @@ use crate::app::App;
 pub enum Caller {
     /// Anyone: what it answers is public.
     Anyone,
+    /// Anyone, as often as the rate limit allows: what it answers is made for them.
+    AnyoneLimited,
     /// An agent, by client assertion.
     Agent,
     /// The holder of an enrolment code.
@@ -58,6 +60,16 @@ pub const ROUTES: &[Route] = &[
     public(paths::ORG_FEDERATION_INFO, || get(api::discovery::federation_info_of_org)),
     public("/healthz", || get(api::health::alive)),
     public(READY, || get(api::health::ready)),
+    visitors(web::setup::PUBLIC_PATH, || get(web::setup::public)),
+    visitors(web::setup::PUBLIC_DOWNLOAD_PATH, || get(web::setup::public_download)),
+    visitors(web::setup::PUBLIC_BUNDLE_PATH, || get(web::setup::public_bundle)),
+    visitors(web::setup::PUBLIC_LINT_PATH, || get(web::setup::public_lint_form)),
+    Route {
+        method: Method::POST,
+        path: web::setup::PUBLIC_LINT_PATH,
+        caller: Caller::AnyoneLimited,
+        handler: || post(web::setup::public_lint),
+    },
     Route { method: Method::POST, path: paths::TOKEN, caller: Caller::Agent, handler: || post(api::token::issue) },
     Route {
         method: Method::POST,
@@ -97,10 +109,29 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::ApiKey(ApiKeyScope::ReadAudit),
         handler: || get(api::audit::check),
     },
+    admins("/orgs", || get(web::setup::org::list)),
+    admins("/orgs/{org_id}/setup", || get(web::setup::org::show)),
+    admins("/orgs/{org_id}/setup/download", || get(web::setup::org::download_one)),
+    admins("/orgs/{org_id}/setup/bundle", || get(web::setup::org::bundle)),
+    admins("/orgs/{org_id}/setup/lint", || get(web::setup::org::lint_form)),
+    Route {
+        method: Method::POST,
+        path: "/orgs/{org_id}/setup/lint",
+        caller: Caller::Admin,
+        handler: || post(web::setup::org::lint),
+    },
 ];
+
+const fn admins(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> Route {
+    Route { method: Method::GET, path, caller: Caller::Admin, handler }
+}
 
 const fn public(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> Route {
     Route { method: Method::GET, path, caller: Caller::Anyone, handler }
+}
+
+const fn visitors(path: &'static str, handler: fn() -> MethodRouter<Arc<App>>) -> Route {
+    Route { method: Method::GET, path, caller: Caller::AnyoneLimited, handler }
 }
 
 impl Route {

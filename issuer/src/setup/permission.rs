@@ -1,8 +1,8 @@
 //! What the role may do.
 
 use askama::Template;
-use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::Partition;
+use driftwise_contract::policy::PolicyDocument;
 
 use super::request::KmsKeyArn;
 use super::state::ReadingView;

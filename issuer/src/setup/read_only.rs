@@ -42,5 +42,8 @@ fn reasons(reasons: Reasons) -> Reasons {
             "False when the role itself calls: then it is denied. AWS's services, calling for it, are not.",
         )
         .statement("NeverReadOtherObjects", "No object but the states, although ReadOnlyAccess would read every one.")
-        .statement("NeverReadObjects", "No object: a role of its own reads the states, and ReadOnlyAccess would read every object.")
+        .statement(
+            "NeverReadObjects",
+            "No object: a role of its own reads the states, and ReadOnlyAccess would read every object.",
+        )
 }

@@ -83,7 +83,12 @@ async fn every_route_refuses_every_wrong_caller() {
         );
         let request = || issuer.http.request(method.clone(), format!("{}{path}", issuer.url));
         match route.caller {
-            Caller::Anyone => {
+            Caller::AnyoneLimited if method == Method::POST => {
+                let form = [("policy", "{}")];
+                assert_eq!(request().form(&form).send().await.unwrap().status(), 200, "{path}");
+                assert_eq!(request().send().await.unwrap().status(), 400, "{path} without a form");
+            }
+            Caller::Anyone | Caller::AnyoneLimited => {
                 assert_eq!(request().send().await.unwrap().status(), 200, "{path}");
                 // Credentials change nothing.
                 assert_eq!(request().bearer_auth("garbage").send().await.unwrap().status(), 200, "{path}");

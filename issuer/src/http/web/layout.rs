@@ -20,7 +20,6 @@ pub(in crate::http) fn page(template: &impl Template) -> Result<Response, Proble
 }
 
 /// A page for one person: no cache keeps it, and the back button after signing out shows nothing.
-#[expect(dead_code, reason = "its first callers are the pages of admins")]
 pub(in crate::http) fn private_page(template: &impl Template) -> Result<Response, Problem> {
     render(template, "no-store")
 }

@@ -6,6 +6,7 @@ mod csrf;
 mod layout;
 mod next;
 mod session;
+pub(super) mod setup;
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(crate) use self::session::WebSettings;
 /// Where people sign in.
 pub(super) const SIGN_IN_PATH: &str = "/sign-in";
 /// Where they go after that, unless a page sent them.
-const HOME_PATH: &str = "/account";
+const HOME_PATH: &str = "/orgs";
 
 #[derive(Template)]
 #[template(path = "pages/index.html")]

@@ -48,10 +48,18 @@ fn document(request: &SetupRequest, state: &StateLocation) -> Result<Document, S
     let document = document.explained(|reasons| {
         reasons
             .statement(READ, "The states below the named prefixes, and those of their workspaces; no lock, no write.")
-            .member(READ, "Principal", "Exactly this role: not its account, and no role that is made later under the name.")
+            .member(
+                READ,
+                "Principal",
+                "Exactly this role: not its account, and no role that is made later under the name.",
+            )
             .condition(READ, TAG, "Only sessions that began with this org's token: the tag came with it.")
             .statement(LIST, "Finds the states below a prefix.")
-            .condition(LIST, "s3:prefix", "Names below the prefixes only (and the names of workspaces), not the whole bucket's.")
+            .condition(
+                LIST,
+                "s3:prefix",
+                "Names below the prefixes only (and the names of workspaces), not the whole bucket's.",
+            )
             .condition(LIST, TAG, "Only sessions that began with this org's token: the tag came with it.")
             .statement(ONLY, "Whatever else allows it: a session of the role without the org's tag reads no state.")
             .condition(ONLY, TAG, "Another org's tag, or none: an absent tag is another tag, too.")

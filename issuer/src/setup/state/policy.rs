@@ -52,7 +52,11 @@ pub(in crate::setup) fn reasons(reasons: Reasons, buckets: usize) -> Reasons {
         let sid = if index == 0 { LIST_SID.to_owned() } else { format!("{LIST_SID}{}", index + 1) };
         reasons = reasons
             .statement(&sid, "Finds the states below a prefix, and tells an absent state from a forbidden one.")
-            .condition(&sid, "s3:prefix", "Names below the prefixes only (and the names of workspaces), not the whole bucket's.");
+            .condition(
+                &sid,
+                "s3:prefix",
+                "Names below the prefixes only (and the names of workspaces), not the whole bucket's.",
+            );
     }
     reasons
 }
