@@ -111,6 +111,10 @@ pub struct Coverage {
     /// Of them, how many are declared for an account that can't be told; they are gaps.
     #[serde(default)]
     pub grants_unconfirmed: u64,
+    /// How often Cloud Control was asked for a resource, by `CloudFormation` type; refused reads count. These are the types that
+    /// a least-privilege policy is made for.
+    #[serde(default)]
+    pub types_asked: BTreeMap<String, u64>,
     /// Live resources by region (`global` included).
     pub by_region: BTreeMap<String, u64>,
 }

@@ -99,7 +99,10 @@ impl<I: ResourceIndex> Discovery<'_, I> {
             }
             Err(failure) if matches!(failure.kind, FailureKind::Denied | FailureKind::Unauthorized) => {
                 // The list may still be allowed; whether it is the whole account is then not known.
-                let words = format!("whether the index covers every region is not known: {}", failure.words());
+                let words = format!(
+                    "whether the index covers every region is not known; resource-explorer-2:GetIndex is not allowed: {}",
+                    failure.words()
+                );
                 gaps.push(Fault::new(Code::ResourceExplorerPartial, words).into_gap(self.scope(), 0));
                 return Ok(true);
             }

@@ -97,6 +97,8 @@ pub struct Enricher<'a, R> {
     concurrency: usize,
     /// By type and region.
     courses: Mutex<HashMap<(String, String), Course>>,
+    /// How often AWS was asked, by type.
+    asked: Mutex<BTreeMap<String, u64>>,
     /// Why no call can be made any more.
     ended: Mutex<Option<Unread>>,
 }
@@ -104,7 +106,14 @@ pub struct Enricher<'a, R> {
 impl<'a, R: ResourceReader> Enricher<'a, R> {
     /// An enricher that keeps at most `concurrency` reads in flight.
     pub fn new(reader: &'a R, partition: Partition, concurrency: usize) -> Self {
-        Self { reader, partition, concurrency: concurrency.max(1), courses: Mutex::default(), ended: Mutex::default() }
+        Self {
+            reader,
+            partition,
+            concurrency: concurrency.max(1),
+            courses: Mutex::default(),
+            asked: Mutex::default(),
+            ended: Mutex::default(),
+        }
     }
 
     /// Reads the resources at `places` into `resources`, and says what could not be read. `progress` is called per read.
@@ -185,6 +194,7 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
         if let Some(unread) = self.known_outcome(&key) {
             return Err(unread);
         }
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(key.0.clone()).or_default() += 1;
         match self.reader.read(region, cfn_type, identifier).await {
             Ok(properties) => {
                 let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,6 +208,11 @@ impl<'a, R: ResourceReader> Enricher<'a, R> {
                 Err(unread)
             }
         }
+    }
+
+    /// How often AWS was asked for a resource, by `CloudFormation` type; refused reads count.
+    pub fn types_asked(&self) -> BTreeMap<String, u64> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn known_outcome(&self, key: &(String, String)) -> Option<Unread> {

@@ -90,6 +90,7 @@ pub async fn run(
 
     let withheld = read.incomplete.then(|| suppress::unmanaged(&mut join));
     let mut outcome = crate::drift::findings(&declared, &actual, &join, &confirmations);
+    outcome.coverage.types_asked = enricher.types_asked();
     if let Some(withheld) = withheld {
         gaps.push(withheld.gap(suppress::grants(&mut outcome)));
     }

@@ -9,6 +9,7 @@ use driftwise_contract::finding::Gap;
 use driftwise_contract::resource::StateRef;
 use futures::stream::{self, StreamExt};
 
+use crate::aws::failure::denied_action;
 use crate::aws::s3::ObjectStore;
 use crate::aws::{AwsFailure, FailureKind};
 use crate::fault::Fault;
@@ -201,7 +202,22 @@ fn refused(uri: &str, failure: &AwsFailure) -> StateError {
         | FailureKind::SessionExpired
         | FailureKind::Credentials(_) => failure.fault(Code::StateAccessDenied).code(),
     };
-    StateError::new(code, uri, failure.words())
+    StateError::new(code, uri, words(failure))
+}
+
+/// AWS's words; S3 may deny without naming the action, which then is known from the call.
+fn words(failure: &AwsFailure) -> String {
+    let is_denied = matches!(failure.kind, FailureKind::Denied | FailureKind::Unauthorized);
+    let action = match failure.operation {
+        "GetObject" => "s3:GetObject",
+        "ListObjectsV2" => "s3:ListBucket",
+        _ => return failure.words(),
+    };
+    if is_denied && denied_action(&failure.message).is_none() {
+        format!("{action} is not allowed: {}", failure.words())
+    } else {
+        failure.words()
+    }
 }
 
 #[cfg(test)]

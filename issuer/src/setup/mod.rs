@@ -21,7 +21,7 @@ pub mod forms;
 pub mod json;
 pub mod lint;
 mod lockdown;
-mod permission;
+pub mod permission;
 pub mod plan;
 mod read_only;
 pub mod region;
@@ -51,6 +51,9 @@ pub enum SetupError {
     /// What was rendered is no policy.
     #[error("the rendered document is no policy: {0}")]
     Policy(#[from] PolicyError),
+    /// No least-privilege policy.
+    #[error(transparent)]
+    LeastPrivilege(#[from] permission::LeastPrivilegeError),
     /// A value that IAM would read as something else than text.
     #[error("{what} {value:?} holds ${{, which IAM takes for a policy variable: choose one without it")]
     PolicyVariable {

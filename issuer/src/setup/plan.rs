@@ -6,7 +6,7 @@ use driftwise_contract::{AccountId, Arn, Audience, IssuerUrl, Partition, Region,
 
 use super::document::{Document, DocumentKind, Note};
 use super::request::{AccessLevel, SetupRequest, TrustChoice};
-use super::{SetupError, StateReading, lockdown, permission_policy_for, read_only, session, state, trust};
+use super::{SetupError, StateReading, lockdown, permission, permission_policy_for, read_only, session, state, trust};
 
 /// How long a session of the role may last, in seconds: AWS's default for a role.
 pub const MAX_SESSION_S: u32 = 3_600;
@@ -151,9 +151,7 @@ impl SetupRequest {
                     let document = Document::new(kind, "Permission policy", policy);
                     Ok(vec![read_only::explained(document, reading)])
                 }
-                AccessLevel::LeastPrivilege(_) => {
-                    Err(SetupError::NotWanted { kind, fix: "choose the access level read-only-access" })
-                }
+                AccessLevel::LeastPrivilege(choice) => permission::least_privilege_documents(self, choice),
             },
             DocumentKind::BucketPolicy => state::bucket_policies(self),
             DocumentKind::KeyPolicy => state::key_policies(self),

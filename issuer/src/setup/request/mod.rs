@@ -16,7 +16,7 @@ use super::StateLocation;
 
 pub use names::{ExternalId, KmsKeyArn, RolePattern, TrustedPrincipal, UserArn};
 pub use raw::RawRequest;
-pub use scope::{ActionName, TypeName, TypesInScope};
+pub use scope::LeastPrivilegeChoice;
 
 /// The name of the role where none is given.
 pub const DEFAULT_ROLE: &str = "driftwise-readonly";
@@ -153,7 +153,7 @@ pub enum AccessLevel {
     /// AWS's managed policy `ReadOnlyAccess`, and a policy that denies the data it would read.
     ReadOnlyAccess,
     /// The actions that the types in scope need.
-    LeastPrivilege(TypesInScope),
+    LeastPrivilege(LeastPrivilegeChoice),
 }
 
 impl AccessLevel {

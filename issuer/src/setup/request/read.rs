@@ -8,10 +8,12 @@ use driftwise_contract::ids::ParseIdError;
 use driftwise_contract::{AccountId, OrgId, Partition, Region, RoleArn};
 
 use super::names::{NameFault, path_and_name, role_arn};
+use super::scope::{LeastPrivilegeChoice, TypesEntry};
 use super::{
     AccessLevel, DEFAULT_ROLE, DEFAULT_USER, IssuerFacts, KmsKeyArn, LockDown, RawRequest, RolePattern, SetupRequest,
-    TrustChoice, TrustedPrincipal, TypesInScope, UserArn,
+    TrustChoice, TrustedPrincipal, UserArn,
 };
+use crate::setup::permission::TypesInScope;
 use crate::setup::{BucketName, Field, FieldFault, KeyPrefix, StateLocation, region};
 
 /// The most characters that a field may have; lists have as many per entry.
@@ -356,17 +358,18 @@ impl<'a> Reader<'a> {
         match word {
             "read-only-access" => Some(AccessLevel::ReadOnlyAccess),
             "least-privilege" => {
-                let types = self.parsed(Field::Types, "give names such as AWS::S3::Bucket");
+                let entries: BTreeSet<TypesEntry> = self.parsed(Field::Types, "give names such as AWS::S3::Bucket");
                 let allowed_actions = self.parsed(Field::AllowActions, "give names such as kms:Decrypt");
                 let compact = self.switch(Field::Compact, false)?;
-                if types.is_empty() {
+                let Some(types) = entries.into_iter().map(|TypesEntry(types)| types).reduce(TypesInScope::and) else {
                     let fix = "list the types that are in scope, such as AWS::S3::Bucket";
                     if !self.faults.iter().any(|fault| fault.field == Field::Types) {
                         self.fault(Field::Types, fix, "no type is in scope");
                     }
                     return None;
-                }
-                Some(AccessLevel::LeastPrivilege(TypesInScope { types, allowed_actions, compact }))
+                };
+                let choice = LeastPrivilegeChoice { allowed_actions, compact, ..LeastPrivilegeChoice::of(types) };
+                Some(AccessLevel::LeastPrivilege(choice))
             }
             _ => {
                 let fix = format!("give {}", AccessLevel::WORDS.join(" or "));

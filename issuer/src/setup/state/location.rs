@@ -28,14 +28,14 @@ pub struct StateLocation {
 const WORKSPACES: &str = "env:/";
 
 /// What the templates show of a [`StateLocation`].
-pub(super) struct StateView {
-    pub(super) bucket_arn: String,
-    pub(super) object_arns: Vec<String>,
-    pub(super) list_patterns: Vec<String>,
+pub(in crate::setup) struct StateView {
+    pub(in crate::setup) bucket_arn: String,
+    pub(in crate::setup) object_arns: Vec<String>,
+    pub(in crate::setup) list_patterns: Vec<String>,
 }
 
 impl StateLocation {
-    pub(super) fn view(&self, partition: Partition) -> StateView {
+    pub(in crate::setup) fn view(&self, partition: Partition) -> StateView {
         // Bucket ARNs hold neither region nor account.
         let bucket_arn = format!("arn:{partition}:s3:::{}", self.bucket.0);
         if self.key_prefixes.is_empty() {

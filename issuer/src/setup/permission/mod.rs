@@ -1,4 +1,27 @@
 //! What the role may do.
+//!
+//! There are two ways. [`permission_policy`] goes beside AWS's `ReadOnlyAccess`: simple, and never out of date.
+//! [`least_privilege`] is generated from the resource types in scope ([`TypesInScope`]) and takes the place of both: the actions
+//! that a scan itself calls, and those that the types' read handlers are published to call ([`CfnType::read_actions`]).
+//!
+//! Words: a *read handler* is the code with which Cloud Control reads a type, with the caller's own permissions. An action of a
+//! handler is *surprising* when it is no read of a description; such are left out and named, unless somebody asks for them.
+//!
+//! Invariants: a policy fits AWS's limits or there is none; the parts together grant exactly what was chosen; each action has
+//! its reason. When AWS publishes new types or handlers, the tables in `issuer/data/` are made anew (its README says how).
+
+mod choose;
+mod least;
+mod scope;
+mod table;
+
+pub use choose::{Cannot, LeftOut};
+pub use least::{
+    LeastPrivilege, LeastPrivilegeError, LeastPrivilegeOptions, MANAGED_POLICY_MAX, POLICIES_PER_ROLE,
+    POLICIES_PER_ROLE_BY_QUOTA, Part, least_privilege, least_privilege_documents,
+};
+pub use scope::{ScopeError, TypesInScope, UnknownType, Unreadable};
+pub use table::{Action, CfnType, Surprise};
 
 use askama::Template;
 use driftwise_contract::Partition;
