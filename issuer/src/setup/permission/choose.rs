@@ -155,7 +155,8 @@ fn compacted(actions: BTreeMap<&'static str, String>) -> BTreeMap<&'static str, 
         match wildcard_of(action).filter(|(pattern, _)| covered.contains_key(pattern)) {
             Some((pattern, opened)) => {
                 let asked = covered.get(pattern).map_or(0, Vec::len);
-                let why = format!("stands for {asked} actions that read handlers in scope call; it opens {opened} reads");
+                let why =
+                    format!("stands for {asked} actions that read handlers in scope call; it opens {opened} reads");
                 compact.insert(pattern, why);
             }
             None => drop(compact.insert(action, why)),
@@ -179,12 +180,17 @@ mod tests {
         assert!(chosen.actions["ec2:DescribeVpcs"].contains("every scan does"), "{:?}", chosen.actions);
         assert_eq!(chosen.through_services["lambda:GetFunction"], "reads AWS::Lambda::Function");
         let chosen = choose(&TypesInScope::all(), &BTreeSet::new(), false);
-        assert!(chosen.actions["kms:DescribeKey"].contains("more types in scope"), "{}", chosen.actions["kms:DescribeKey"]);
+        assert!(
+            chosen.actions["kms:DescribeKey"].contains("more types in scope"),
+            "{}",
+            chosen.actions["kms:DescribeKey"]
+        );
     }
 
     #[test]
     fn surprising_actions_are_left_out_and_named_unless_asked_for() {
-        let lambda = scope(&["AWS::Lambda::Function", "AWS::SecretsManager::Secret", "AWS::AutoScaling::AutoScalingGroup"]);
+        let lambda =
+            scope(&["AWS::Lambda::Function", "AWS::SecretsManager::Secret", "AWS::AutoScaling::AutoScalingGroup"]);
         let chosen = choose(&lambda, &BTreeSet::new(), false);
         let left: Vec<_> = chosen.left_out.iter().map(|left| (left.action, left.surprise)).collect();
         assert_eq!(
@@ -218,9 +224,10 @@ mod tests {
             assert!(compact.actions.keys().any(|pattern| covers(pattern)), "{action}");
         }
         for surprising in plain.left_out.iter().filter(|left| left.surprise != Surprise::Unlisted) {
-            let opened = compact.actions.keys().find(|pattern| {
-                pattern.strip_suffix('*').is_some_and(|start| surprising.action.starts_with(start))
-            });
+            let opened = compact
+                .actions
+                .keys()
+                .find(|pattern| pattern.strip_suffix('*').is_some_and(|start| surprising.action.starts_with(start)));
             assert_eq!(opened, None, "{}", surprising.action);
         }
     }

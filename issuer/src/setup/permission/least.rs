@@ -82,7 +82,9 @@ pub enum LeastPrivilegeError {
     #[error("no read handler in scope calls {}: leave it out, or add the type that needs it", .0.iter().map(Action::to_string).collect::<Vec<_>>().join(", "))]
     NotAskedFor(Vec<Action>),
     /// The state locations alone don't fit.
-    #[error("{locations} state locations take {characters} characters, more than the {MANAGED_POLICY_MAX} of a managed policy: name whole buckets or shorter prefixes")]
+    #[error(
+        "{locations} state locations take {characters} characters, more than the {MANAGED_POLICY_MAX} of a managed policy: name whole buckets or shorter prefixes"
+    )]
     States {
         /// How many.
         locations: usize,
@@ -101,7 +103,9 @@ fn advice(needed: usize, compact: Option<usize>) -> String {
     };
     match compact {
         Some(compact) => {
-            format!("the compact form, in which wildcards such as ec2:Describe* stand for several actions, needs {compact}; else name fewer types, or {raise}")
+            format!(
+                "the compact form, in which wildcards such as ec2:Describe* stand for several actions, needs {compact}; else name fewer types, or {raise}"
+            )
         }
         None => format!("name fewer types, or {raise}"),
     }
@@ -111,7 +115,10 @@ fn advice(needed: usize, compact: Option<usize>) -> String {
 ///
 /// # Errors
 /// [`LeastPrivilegeError`], as [`SetupError`].
-pub fn least_privilege(scope: &TypesInScope, options: &LeastPrivilegeOptions<'_>) -> Result<LeastPrivilege, SetupError> {
+pub fn least_privilege(
+    scope: &TypesInScope,
+    options: &LeastPrivilegeOptions<'_>,
+) -> Result<LeastPrivilege, SetupError> {
     let chosen = choose(scope, &options.allow, options.compact);
     if !chosen.not_asked_for.is_empty() {
         return Err(LeastPrivilegeError::NotAskedFor(chosen.not_asked_for).into());
@@ -240,7 +247,8 @@ fn own_statements(chosen: &Chosen, options: &LeastPrivilegeOptions<'_>) -> Vec<D
     for (index, state) in options.states.iter().enumerate() {
         let number = if options.states.len() == 1 { String::new() } else { (index + 1).to_string() };
         let view = state.view(options.partition);
-        let mut read = Draft::new(format!("ReadTerraformState{number}"), "the objects of the Terraform state, and no others");
+        let mut read =
+            Draft::new(format!("ReadTerraformState{number}"), "the objects of the Terraform state, and no others");
         read.push("s3:GetObject", "reads a state; its lock is never taken");
         read.resources = view.object_arns;
         let mut list = Draft::new(format!("ListTerraformState{number}"), "the bucket of the Terraform state");
@@ -253,7 +261,10 @@ fn own_statements(chosen: &Chosen, options: &LeastPrivilegeOptions<'_>) -> Vec<D
 }
 
 fn handlers(number: usize) -> Draft {
-    Draft::new(format!("ReadHandlers{number}"), "the actions of the read handlers of the types in scope: Cloud Control reads with the role's own permissions")
+    Draft::new(
+        format!("ReadHandlers{number}"),
+        "the actions of the read handlers of the types in scope: Cloud Control reads with the role's own permissions",
+    )
 }
 
 /// What surrounds the statements of a policy, and the actions and the name of a statement, in compact JSON.
@@ -273,7 +284,9 @@ fn pack(chosen: &Chosen, options: &LeastPrivilegeOptions<'_>) -> Result<Vec<Part
         let mut draft = handlers(parts.len() + 1);
         let mut length = if drafts.is_empty() { EMPTY.len() } else { own + 1 } + draft.sid.len() + HANDLERS.len();
         // Each action with its quotes and a comma.
-        while let Some((action, reason)) = actions.next_if(|(action, _)| length + action.len() + 3 <= MANAGED_POLICY_MAX) {
+        while let Some((action, reason)) =
+            actions.next_if(|(action, _)| length + action.len() + 3 <= MANAGED_POLICY_MAX)
+        {
             length += action.len() + 3;
             draft.push(action, reason.clone());
         }
@@ -341,7 +354,8 @@ mod tests {
 
     #[test]
     fn a_small_scope_is_one_policy_that_allows_its_reads_and_nothing_else() {
-        let state = [StateLocation { bucket: "tf-state".parse().unwrap(), key_prefixes: vec!["prod/".parse().unwrap()] }];
+        let state =
+            [StateLocation { bucket: "tf-state".parse().unwrap(), key_prefixes: vec!["prod/".parse().unwrap()] }];
         let options = LeastPrivilegeOptions { states: &state, ..options() };
         let policy = least_privilege(&scope(&["AWS::SQS::Queue", "AWS::Lambda::Function"]), &options).unwrap();
         assert_eq!(policy.parts.len(), 1);
@@ -368,7 +382,8 @@ mod tests {
 
     #[test]
     fn every_statement_every_condition_and_every_action_has_its_reason() {
-        let state = [StateLocation { bucket: "tf-state".parse().unwrap(), key_prefixes: vec!["prod/".parse().unwrap()] }];
+        let state =
+            [StateLocation { bucket: "tf-state".parse().unwrap(), key_prefixes: vec!["prod/".parse().unwrap()] }];
         let all = LeastPrivilegeOptions { states: &state, policies_max: 20, ..options() };
         for part in least_privilege(&TypesInScope::all(), &all).unwrap().parts {
             let reasons: BTreeMap<&str, &str> =

@@ -69,7 +69,9 @@ pub struct TypesInScope {
 #[non_exhaustive]
 pub enum ScopeError {
     /// Nothing was named.
-    #[error("no resource type is in scope: name types such as AWS::SQS::Queue, or give a state or a scan report that holds some")]
+    #[error(
+        "no resource type is in scope: name types such as AWS::SQS::Queue, or give a state or a scan report that holds some"
+    )]
     Empty,
     /// Names that are no types.
     #[error(
@@ -336,7 +338,9 @@ fn parse<T: for<'de> Deserialize<'de>>(what: &'static str, from: impl Read) -> R
         // The message of a wrong value would quote it, and a state holds secrets.
         let cause = match error.classify() {
             serde_json::error::Category::Io => format!("it can't be read: {error}"),
-            serde_json::error::Category::Syntax => format!("no JSON at line {} column {}", error.line(), error.column()),
+            serde_json::error::Category::Syntax => {
+                format!("no JSON at line {} column {}", error.line(), error.column())
+            }
             serde_json::error::Category::Eof => format!("it breaks off at line {}", error.line()),
             serde_json::error::Category::Data => {
                 format!("an unexpected value or a missing member at line {} column {}", error.line(), error.column())
@@ -396,10 +400,7 @@ mod tests {
             ["AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SQS::Queue"],
             "AWS::OpsWorksCM::Server has no read handler"
         );
-        assert_eq!(
-            scope.unreadable().collect::<Vec<_>>(),
-            [("AWS::OpsWorksCM::Server", Unreadable::NoReadHandler)]
-        );
+        assert_eq!(scope.unreadable().collect::<Vec<_>>(), [("AWS::OpsWorksCM::Server", Unreadable::NoReadHandler)]);
         let grants: TypesInScope = "aws_iam_role_policy_attachment AWS::Route53::RecordSet".parse().unwrap();
         assert_eq!(
             grants.unreadable().collect::<Vec<_>>(),
@@ -425,13 +426,13 @@ mod tests {
     #[test]
     fn a_state_gives_the_types_of_its_managed_resources_only() {
         let state = json!({"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "l", "outputs": {},
-            "resources": [
-                {"mode": "managed", "type": "aws_sqs_queue", "name": "q", "instances": [{"attributes": {"type": "x"}}]},
-                {"mode": "data", "type": "aws_dynamodb_table", "name": "t", "instances": []},
-                {"mode": "managed", "type": "random_id", "name": "r", "instances": []},
-                {"mode": "managed", "type": "aws_iam_role_policy_attachment", "name": "a", "instances": []},
-                {"mode": "managed", "type": "aws_from_the_future", "name": "f", "instances": []},
-            ]});
+        "resources": [
+            {"mode": "managed", "type": "aws_sqs_queue", "name": "q", "instances": [{"attributes": {"type": "x"}}]},
+            {"mode": "data", "type": "aws_dynamodb_table", "name": "t", "instances": []},
+            {"mode": "managed", "type": "random_id", "name": "r", "instances": []},
+            {"mode": "managed", "type": "aws_iam_role_policy_attachment", "name": "a", "instances": []},
+            {"mode": "managed", "type": "aws_from_the_future", "name": "f", "instances": []},
+        ]});
         let scope = TypesInScope::of_state(state.to_string().as_bytes()).unwrap();
         assert_eq!(names(&scope), ["AWS::SQS::Queue"]);
         assert_eq!(
@@ -476,6 +477,8 @@ mod tests {
         let scope = TypesInScope::of_list(["AWS::SQS::Queue"]).unwrap();
         let types = scope.types();
         assert_eq!(types.len(), 1 + EVERY_SCAN.len(), "{types:?}");
-        assert!(types.iter().filter(|cfn_type| scope.is_named(**cfn_type)).eq([&CfnType::find("AWS::SQS::Queue").unwrap()]));
+        assert!(
+            types.iter().filter(|cfn_type| scope.is_named(**cfn_type)).eq([&CfnType::find("AWS::SQS::Queue").unwrap()])
+        );
     }
 }

@@ -80,9 +80,7 @@ pub(super) struct TerraformType {
 
 static TERRAFORM: LazyLock<HashMap<&'static str, TerraformType>> = LazyLock::new(|| {
     rows(include_str!("../../../data/terraform-types.tsv"))
-        .map(|[name, cfn_type, read]| {
-            (name, TerraformType { cfn_type: CfnType::find(cfn_type), is_read: read == "r" })
-        })
+        .map(|[name, cfn_type, read]| (name, TerraformType { cfn_type: CfnType::find(cfn_type), is_read: read == "r" }))
         .collect()
 });
 
@@ -257,7 +255,9 @@ mod tests {
                 assert_eq!(wildcard_of(action), None, "{action}");
             }
         }
-        assert!(wildcard_of("ec2:DescribeVpcs").is_some_and(|(pattern, count)| pattern == "ec2:Describe*" && count > 50));
+        assert!(
+            wildcard_of("ec2:DescribeVpcs").is_some_and(|(pattern, count)| pattern == "ec2:Describe*" && count > 50)
+        );
         assert_eq!(wildcard_of("s3:ListBucket"), None, "it lists the objects of every bucket");
         assert_eq!(wildcard_of("secretsmanager:GetSecretValue"), None);
     }

@@ -70,6 +70,7 @@ impl World {
             .set("aws:SourceIp", "127.0.0.1")
             .set_bool("aws:SecureTransport", false)
             .set_bool("aws:PrincipalIsAWSService", false)
+            .set_bool("aws:ViaAWSService", false)
             .set_date("aws:CurrentTime", now)
             .set_number("aws:EpochTime", now.unix_timestamp());
         for (key, value) in &caller.principal_tags {

@@ -5,7 +5,8 @@ use crate::sandbox::{AwsError, Call, World, auth::Context, inventory::TypeInfo};
 /// Types whose handlers report a denial as a general failure (pulumi-aws-native #1780): only the message tells.
 const DISGUISING: [&str; 2] = ["AWS::Logs::LogGroup", "AWS::ElastiCache::ReplicationGroup"];
 
-/// Asks for each action of a type's read handler, on the resource where there is one.
+/// Asks for each action of a type's read handler, on the resource where there is one. The handler calls with the caller's session,
+/// as a service on its behalf.
 pub(super) fn check(
     world: &World,
     call: &Call,
@@ -15,7 +16,9 @@ pub(super) fn check(
 ) -> Result<(), AwsError> {
     let resource = arn.filter(|arn| !arn.is_empty()).unwrap_or("*");
     for action in &info.read_permissions {
-        if let Err(denied) = world.authorize(&call.caller, action, resource, Context::new()) {
+        let mut context = Context::new();
+        context.set_bool("aws:ViaAWSService", true);
+        if let Err(denied) = world.authorize(&call.caller, action, resource, context) {
             let code =
                 if DISGUISING.contains(&type_name) { "GeneralServiceException" } else { "AccessDeniedException" };
             let handler_code = code.strip_suffix("Exception").unwrap_or(code);
