@@ -278,8 +278,8 @@ impl Prover<'_> {
 
     /// Where the org has another role: shows this one the token that is pinned to the other.
     async fn other_role(&self, probe: &Probe) -> Result<Option<Step>, Fault> {
-        let roles = self.info.accounts.iter().map(|account| &account.role_arn);
-        let Some(other) = roles.into_iter().find(|role| **role != self.account.role_arn) else { return Ok(None) };
+        let mut roles = self.info.accounts.iter().map(|account| &account.role_arn);
+        let Some(other) = roles.find(|role| **role != self.account.role_arn) else { return Ok(None) };
         let token = self.token(other).await?;
         let result = result(probe.show(&token).await?);
         Ok(Some(Step {

@@ -114,7 +114,7 @@ async fn whoever_gets_hold_of_a_proofs_session_can_do_nothing_with_it() {
     let sessions = stage.sandbox.world().sessions();
     assert_eq!(sessions.len(), 3, "two canaries and the org's own");
     for session in sessions {
-        assert!((session.expires_at - session.issued_at).whole_seconds() == 900, "the shortest that STS opens");
+        assert_eq!((session.expires_at - session.issued_at).whole_seconds(), 900, "the shortest that STS opens");
         let credentials = Credentials::new(session.key.id, session.key.secret, Some(session.token), None, "stolen");
         let config = clients::config(&stage.sandbox, credentials, REGION);
         let iam = aws_sdk_iam::Client::new(&config);
