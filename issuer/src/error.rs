@@ -2,6 +2,7 @@
 
 use driftwise_contract::{AccountId, AgentId, OrgId, RoleArn};
 
+use crate::accounts::admin::SignInName;
 use crate::accounts::{ApiKeyId, ApiKeyScope, DisplayName, EnrolmentCodeId};
 use crate::audit::LedgerFault;
 use crate::federation::AssertionFault;
@@ -87,6 +88,12 @@ pub enum Error {
         /// The key that it does not have.
         key: ApiKeyId,
     },
+    /// There is no such admin.
+    #[error("there is no admin {0}")]
+    AdminUnknown(SignInName),
+    /// Another admin has the name.
+    #[error("there is an admin {0} already")]
+    AdminNameTaken(SignInName),
     /// The API key may not do this.
     #[error("the API key does not have the scope {0}")]
     ApiKeyScopeMissing(ApiKeyScope),
@@ -212,6 +219,10 @@ impl Error {
             Self::ApiKeyNotRevocable { org, .. } => {
                 format!("`driftwise-issuer apikey list --org {org}` shows its keys.")
             }
+            Self::AdminUnknown(_) => "`driftwise-issuer admin list` shows the admins and who is invited.".into(),
+            Self::AdminNameTaken(name) => format!(
+                "For another password: `driftwise-issuer admin reset --name {name}`. For another person, take another name."
+            ),
             Self::ApiKeyScopeMissing(scope) => {
                 format!(
                     "Make a key that has it: `driftwise-issuer apikey create --org ORG --name NAME --scope {scope}`."

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::running::{AbortOnDropHandle, RunningIssuer};
-use super::{App, LostKeys};
+use super::{App, LostKeys, first_admin};
 use crate::accounts::Pepper;
 use crate::audit::{Ledger, SealKey, Sealer};
 use crate::clock::Clock;
@@ -79,6 +79,7 @@ impl Issuer {
             .map_err(crate::Error::from)?;
         let signing_kid = keyring.snapshot().signer(KeySetId::Shared).map_err(crate::Error::from)?.kid().clone();
         let publications = ArcSwap::from_pointee(Publications::new(&settings, keyring.snapshot(), issuers)?);
+        let web = WebSettings::new(config.web, WebOrigin::of(&config.server.issuer_url), &pepper)?;
         let metrics = Arc::new(Metrics::default());
         ledger.report_to(&metrics);
         let app = Arc::new(App {
@@ -98,7 +99,7 @@ impl Issuer {
             base_path,
             roles_authorized_by_idp: config.federation.roles_authorized_by_idp,
             mints_canaries: config.federation.canary,
-            web: WebSettings::new(config.web, WebOrigin::of(&config.server.issuer_url)),
+            web,
             client_limiter: Limiter::new(config.limits.rate, clock.clone()),
             caller_limits: CallerLimits::new(&config.limits, &clock),
             limits: config.limits,
@@ -116,6 +117,7 @@ impl Issuer {
         let certificate = app.certificate.as_ref();
         let server = Server::new(listener, router, &app.limits, proxies, certificate, metrics.clone())
             .answering(http::public_documents_at_once(app.clone()));
+        first_admin::invite(&app).await?;
         tracing::info!(issuer = %app.settings.issuer, address = %address, key.kid = %signing_kid, "serving");
 
         let (stop, stopped) = watch::channel(false);

@@ -85,6 +85,10 @@ pub enum RefusalReason {
     RequestInvalid,
     /// Too many requests.
     RateLimited,
+    /// Name or password of a sign-in are wrong.
+    SignInFailed,
+    /// A sign-in while the name or the network is locked out.
+    SignInLocked,
 }
 
 /// A token that was minted. Its row is durable before the token leaves.
@@ -267,6 +271,102 @@ pub enum Event {
         /// Its public part.
         id: String,
     },
+    /// Somebody was invited to be an admin.
+    AdminInvited {
+        /// The name that the invitation is for.
+        name: String,
+        /// The first 12 hexadecimal digits of the SHA-256 of the link's token.
+        link: String,
+        /// Until when the link is valid, milliseconds since the epoch.
+        expires_at_ms: i64,
+    },
+    /// An invitation was taken back.
+    AdminInvitationRevoked {
+        /// The name that it was for.
+        name: String,
+    },
+    /// An admin was made, by a one-time link.
+    AdminCreated {
+        /// The admin.
+        admin: String,
+        /// The name.
+        name: String,
+        /// `first` or `invite`.
+        by: String,
+        /// As in [`Event::AdminInvited`].
+        link: String,
+    },
+    /// A link for an admin's new password was made.
+    AdminResetMade {
+        /// The admin.
+        admin: String,
+        /// The name.
+        name: String,
+        /// As in [`Event::AdminInvited`].
+        link: String,
+        /// Until when the link is valid, milliseconds since the epoch.
+        expires_at_ms: i64,
+    },
+    /// An admin has a new password; every session of the admin ended.
+    AdminPasswordSet {
+        /// The admin.
+        admin: String,
+        /// The name.
+        name: String,
+    },
+    /// An admin was removed, and every session ended.
+    AdminRemoved {
+        /// The admin.
+        admin: String,
+        /// The name.
+        name: String,
+    },
+    /// Every session of an admin was ended.
+    AdminSignedOut {
+        /// The admin.
+        admin: String,
+        /// The name.
+        name: String,
+        /// How many sessions.
+        sessions: u64,
+    },
+    /// A lock-out of a name was lifted.
+    AdminUnlocked {
+        /// The name.
+        name: String,
+    },
+    /// An admin signed in.
+    SignedIn {
+        /// The admin.
+        admin: String,
+        /// The name.
+        name: String,
+        /// Who vouched for them: `local`.
+        provider: String,
+        /// The first 12 hexadecimal digits of the SHA-256 of the session's token.
+        session: String,
+    },
+    /// An admin signed out.
+    SignedOut {
+        /// As in [`Event::SignedIn`].
+        session: String,
+    },
+    /// Name or password were wrong. The name stands here only where an admin has it: what is typed as name may be a password.
+    SignInFailed {
+        /// The admin of that name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        admin: Option<String>,
+    },
+    /// Failed sign-ins locked a name or a network out.
+    SignInLocked {
+        /// `name` or `network`.
+        what: String,
+        /// The admin of that name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        admin: Option<String>,
+        /// Until when, milliseconds since the epoch.
+        until_ms: i64,
+    },
 }
 
 /// One event with all that its row says.
@@ -342,6 +442,18 @@ impl Event {
             Self::AgentKeyRotated { .. } => "agent_key_rotated",
             Self::ApiKeyCreated { .. } => "api_key_created",
             Self::ApiKeyRevoked { .. } => "api_key_revoked",
+            Self::AdminInvited { .. } => "admin_invited",
+            Self::AdminInvitationRevoked { .. } => "admin_invitation_revoked",
+            Self::AdminCreated { .. } => "admin_created",
+            Self::AdminResetMade { .. } => "admin_reset_made",
+            Self::AdminPasswordSet { .. } => "admin_password_set",
+            Self::AdminRemoved { .. } => "admin_removed",
+            Self::AdminSignedOut { .. } => "admin_signed_out",
+            Self::AdminUnlocked { .. } => "admin_unlocked",
+            Self::SignedIn { .. } => "signed_in",
+            Self::SignedOut { .. } => "signed_out",
+            Self::SignInFailed { .. } => "sign_in_failed",
+            Self::SignInLocked { .. } => "sign_in_locked",
         }
     }
 }

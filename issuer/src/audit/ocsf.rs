@@ -5,6 +5,7 @@
 //! |---|---|
 //! | a token or canary token minted, refused to a caller who is not proven, refusals counted | Authentication (3002), Logon |
 //! | a token refused to a proven caller | API Activity (6003), Create, failed |
+//! | an admin signed in, failed to, was locked out, signed out | Authentication (3002), Logon and Logoff |
 //! | everything else: a thing of ours made, changed or taken away | Entity Management (3004) |
 //!
 //! What the schema has no place for stands under `unmapped`, with the row's chain, number and hash in `metadata`.
@@ -21,6 +22,9 @@ pub const VERSION: &str = "1.3.0";
 const CREATE: i64 = 1;
 const UPDATE: i64 = 3;
 const DELETE: i64 = 4;
+/// Activities of Authentication.
+const LOGON: i64 = 1;
+const LOGOFF: i64 = 2;
 
 /// `severity_id`: 1 informational, 2 low, 3 medium, 4 high.
 struct Mapped {
@@ -147,6 +151,32 @@ fn map(body: &Body) -> Mapped {
         Event::AgentKeyRotated { agent, .. } => entity(UPDATE, 1, "agent", &agent.to_string()),
         Event::ApiKeyCreated { id, .. } => entity(CREATE, 2, "API key", id),
         Event::ApiKeyRevoked { id } => entity(DELETE, 2, "API key", id),
+        Event::AdminInvited { name, .. } => entity(CREATE, 2, "invitation of an admin", name),
+        Event::AdminInvitationRevoked { name } => entity(DELETE, 1, "invitation of an admin", name),
+        Event::AdminCreated { name, .. } => entity(CREATE, 3, "admin", name),
+        Event::AdminResetMade { name, .. } => entity(CREATE, 2, "link for a new password", name),
+        Event::AdminPasswordSet { name, .. } => entity(UPDATE, 2, "admin", name),
+        Event::AdminRemoved { name, .. } => entity(DELETE, 2, "admin", name),
+        Event::AdminUnlocked { name } => entity(UPDATE, 1, "admin", name),
+        Event::AdminSignedOut { admin, name, .. } => {
+            sign_in(LOGOFF, true, 1, &json!({"user": {"uid": admin, "name": name, "type": "Admin", "type_id": 2}}))
+        }
+        Event::SignedIn { admin, name, session, .. } => sign_in(
+            LOGON,
+            true,
+            1,
+            &json!({"user": {"uid": admin, "name": name, "type": "Admin", "type_id": 2}, "session": {"uid": session}}),
+        ),
+        Event::SignedOut { session } => {
+            let user = actor(&body.actor)["user"].clone();
+            sign_in(LOGOFF, true, 1, &json!({"user": user, "session": {"uid": session}}))
+        }
+        Event::SignInFailed { admin } => {
+            sign_in(LOGON, false, 2, &json!({"user": failed_user(admin.as_ref()), "status_code": "sign_in_failed"}))
+        }
+        Event::SignInLocked { admin, .. } => {
+            sign_in(LOGON, false, 3, &json!({"user": failed_user(admin.as_ref()), "status_code": "sign_in_locked"}))
+        }
     }
 }
 
@@ -156,6 +186,20 @@ fn authentication(succeeded: bool, severity: i64, members: &Value) -> Mapped {
     members["auth_protocol"] = json!("OAUTH 2.0");
     members["is_remote"] = json!(true);
     Mapped { class_uid: 3002, activity: 1, activity_name: "Logon", severity, succeeded, members }
+}
+
+/// Of a person, at the pages.
+fn sign_in(activity: i64, succeeded: bool, severity: i64, members: &Value) -> Mapped {
+    let mut members = members.clone();
+    members["service"] = json!({"name": "driftwise-issuer pages"});
+    members["is_remote"] = json!(true);
+    let activity_name = if activity == LOGON { "Logon" } else { "Logoff" };
+    Mapped { class_uid: 3002, activity, activity_name, severity, succeeded, members }
+}
+
+fn failed_user(name: Option<&String>) -> Value {
+    let name = name.map_or("unknown", String::as_str);
+    json!({"name": name, "type": "Admin", "type_id": 2})
 }
 
 fn entity(activity: i64, severity: i64, kind: &str, uid: &str) -> Mapped {

@@ -2,6 +2,7 @@
 //! 2 wrong usage; `setup lint` and `setup explain` 0 good, 1 not, 2 can't be told. The commands work on the same store and keys while `serve` runs.
 
 mod account;
+mod admin;
 mod agent;
 mod apikey;
 mod audit;
@@ -64,6 +65,9 @@ enum Command {
     /// AWS accounts of an org
     #[command(subcommand)]
     Account(account::Command),
+    /// People who sign in to the pages
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Agents of an org
     #[command(subcommand)]
     Agent(agent::Command),
@@ -180,6 +184,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             Command::Config(_) => Ok(()),
             Command::Org(command) => org::run(command, context).await,
             Command::Account(command) => account::run(command, context).await,
+            Command::Admin(command) => admin::run(command, context).await,
             Command::Agent(command) => agent::run(command, context).await,
             Command::Audit(command) => audit::run(command, context).await,
             Command::EnrolmentCode(command) => enrolment_code::run(command, context).await,

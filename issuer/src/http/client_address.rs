@@ -56,6 +56,12 @@ impl fmt::Display for ClientAddress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientNetwork(IpAddr);
 
+impl fmt::Display for ClientNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Whose word on the client's address counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TrustedProxies {

@@ -24,6 +24,7 @@ use super::client_address::ClientAddress;
 use super::date;
 use super::problem::Problem;
 use super::routes::{READY, ROUTES};
+use super::web;
 use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +37,8 @@ pub(super) async fn surround(State(app): State<Arc<App>>, mut request: Request, 
     let (route, method, began) = (route(&app, &request), method(&request), app.clock().uptime());
     let took = || app.clock().uptime().saturating_sub(began);
     let answered = async {
-        let response = complete(&app, answer(&app, request, next).await, &request_id);
+        let wants_page = web::wants_page(request.uri().path(), request.headers(), app.base_path());
+        let response = complete(&app, answer(&app, request, next).await, &request_id, wants_page);
         log_answer(&response, route, took());
         response
     };
@@ -95,11 +97,12 @@ fn is_plain(id: &[u8]) -> bool {
 }
 
 /// Completes every answer.
-fn complete(app: &App, mut response: Response, request_id: &str) -> Response {
+fn complete(app: &App, mut response: Response, request_id: &str, wants_page: bool) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         // RFC 9110, sections 15.5.6 and 15.5.9: a 405 says what would be allowed, a 408 that the connection ends.
         let kept = [ALLOW, CONNECTION].map(|name| (response.headers_mut().remove(&name), name));
-        response = problem.with_request_id(request_id);
+        response =
+            if wants_page { problem.page(app.base_path(), request_id) } else { problem.with_request_id(request_id) };
         for (value, name) in kept {
             if let Some(value) = value {
                 response.headers_mut().insert(name, value);

@@ -104,6 +104,8 @@ impl From<Error> for TokenRefusal {
             | Error::EnrolmentCodeUnknown { .. }
             | Error::ApiKeyInvalid
             | Error::ApiKeyNotRevocable { .. }
+            | Error::AdminUnknown(_)
+            | Error::AdminNameTaken(_)
             | Error::ApiKeyScopeMissing(_)
             | Error::AccountUnknown { .. }
             | Error::AccountInvalid(_)

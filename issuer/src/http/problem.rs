@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use askama::Template;
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use driftwise_contract::wire;
 
+use super::web::private_page;
 use crate::Error;
 use crate::federation::AssertionFault;
 
@@ -26,6 +28,18 @@ pub(super) struct Problem {
     /// RFC 6750, section 3: what a bearer token was refused for.
     challenge: Option<&'static str>,
     retry_after_s: Option<u64>,
+}
+
+/// The error page is a page.
+#[derive(Template)]
+#[template(path = "pages/error.html")]
+struct ErrorPage<'a> {
+    base_path: &'a str,
+    title: &'a str,
+    detail: Option<&'a str>,
+    code: &'a str,
+    status: u16,
+    request_id: &'a str,
 }
 
 impl Problem {
@@ -115,6 +129,14 @@ impl Problem {
         )
     }
 
+    /// A one-time link that opens nothing: which of the reasons, only the operator may know.
+    pub(super) fn link_invalid() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "link_invalid", "This link opens nothing").detail(
+            "It was used, its time is over, or it is not whole. The operator makes another one: `driftwise-issuer admin \
+             invite` or `driftwise-issuer admin reset`; while there is no admin, the log of each start has one.",
+        )
+    }
+
     /// A form that a page of another site sent.
     pub(super) fn form_foreign() -> Self {
         Self::new(StatusCode::FORBIDDEN, "form_foreign", "This form was sent from another site").detail(
@@ -128,18 +150,28 @@ impl Problem {
         self.code
     }
 
-    /// The finished answer.
-    pub(super) fn with_request_id(self, request_id: &str) -> Response {
-        let body = wire::Problem {
-            code: self.code.to_owned(),
-            title: self.title.to_owned(),
+    /// The finished answer as a page, for people.
+    pub(super) fn page(self, base_path: &str, request_id: &str) -> Response {
+        let page = ErrorPage {
+            base_path,
+            title: self.title,
+            detail: self.detail.as_deref(),
+            code: self.code,
             status: self.status.as_u16(),
-            detail: self.detail,
-            request_id: request_id.to_owned(),
+            request_id,
         };
-        let mut response = (self.status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match private_page(&page) {
+            Ok(mut response) => {
+                *response.status_mut() = self.status;
+                self.put_headers(response.headers_mut());
+                response
+            }
+            Err(_) => self.with_request_id(request_id),
+        }
+    }
+
+    /// What an answer says besides its body.
+    fn put_headers(&self, headers: &mut HeaderMap) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.code == BUSY {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(BUSY_RETRY_AFTER_S));
@@ -150,6 +182,21 @@ impl Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, seconds.into());
         }
+    }
+
+    /// The finished answer.
+    pub(super) fn with_request_id(self, request_id: &str) -> Response {
+        let body = wire::Problem {
+            code: self.code.to_owned(),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            request_id: request_id.to_owned(),
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.put_headers(headers);
         response
     }
 }
@@ -227,6 +274,8 @@ impl From<Error> for Problem {
             | Error::AgentNotRevocable { .. }
             | Error::EnrolmentCodeUnknown { .. }
             | Error::ApiKeyNotRevocable { .. }
+            | Error::AdminUnknown(_)
+            | Error::AdminNameTaken(_)
             | Error::AccountUnknown { .. } => Self::not_found(),
             Error::Ledger(fault) if fault.is_passing() => {
                 told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy")

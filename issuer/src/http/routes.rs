@@ -10,6 +10,7 @@ use driftwise_contract::wire::paths;
 use super::problem::Problem;
 use super::{api, frame, public_documents, rate_limit, web};
 use crate::accounts::ApiKeyScope;
+use crate::accounts::admin::LINK_PATH;
 use crate::app::App;
 
 /// Who may call a route.
@@ -24,6 +25,10 @@ pub enum Caller {
     Agent,
     /// The holder of an enrolment code.
     CodeHolder,
+    /// Somebody at a form before anybody is signed in: the form carries a token of the browser's visit.
+    Visitor,
+    /// The holder of a one-time link, which makes an admin or sets a password.
+    LinkHolder,
     /// An admin who is signed in, by the session's cookie; what changes something, by a form of our own pages.
     Admin,
     /// The holder of an API key of the org in the path, with that scope.
@@ -119,6 +124,29 @@ pub const ROUTES: &[Route] = &[
         path: "/orgs/{org_id}/setup/lint",
         caller: Caller::Admin,
         handler: || post(web::setup::org::lint),
+    },
+    public(web::SIGN_IN_PATH, || get(web::sign_in::show)),
+    Route {
+        method: Method::POST,
+        path: web::SIGN_IN_PATH,
+        caller: Caller::Visitor,
+        handler: || post(web::sign_in::sign_in),
+    },
+    Route { method: Method::GET, path: LINK_PATH, caller: Caller::LinkHolder, handler: || get(web::link::show) },
+    Route { method: Method::POST, path: LINK_PATH, caller: Caller::LinkHolder, handler: || post(web::link::redeem) },
+    Route { method: Method::GET, path: "/account", caller: Caller::Admin, handler: || get(web::account::show) },
+    Route {
+        method: Method::POST,
+        path: "/account/password",
+        caller: Caller::Admin,
+        handler: || post(web::account::change_password),
+    },
+    Route { method: Method::POST, path: "/sign-out", caller: Caller::Admin, handler: || post(web::sign_in::sign_out) },
+    Route {
+        method: Method::POST,
+        path: "/sign-out/everywhere",
+        caller: Caller::Admin,
+        handler: || post(web::account::sign_out_everywhere),
     },
 ];
 

@@ -83,6 +83,24 @@ pub async fn find_by_identity(
     row.map(convert).transpose()
 }
 
+/// The admin who signs in with that name and a password, and the password's hash.
+pub async fn find_local(db: &mut Connection, name: &str) -> Result<Option<(Admin, PasswordHash)>, StoreError> {
+    let row: Option<(String, String, i64, String)> = sqlx::query_as(
+        "SELECT admins.id, admins.name, admins.created_at_ms, admin_passwords.phc FROM admin_identities \
+         JOIN admins ON admins.id = admin_identities.admin_id \
+         JOIN admin_passwords ON admin_passwords.admin_id = admins.id \
+         WHERE admin_identities.provider = $1 AND admin_identities.subject = $2",
+    )
+    .bind(IdentityProvider::Local.as_str())
+    .bind(name)
+    .fetch_optional(db)
+    .await?;
+    row.map(|(id, name, created_at_ms, phc)| {
+        Ok((convert((id, name, created_at_ms))?, parse("admin_passwords.phc", &phc)?))
+    })
+    .transpose()
+}
+
 /// Every admin, oldest first.
 pub async fn list(db: &mut Connection) -> Result<Vec<Admin>, StoreError> {
     let rows: Vec<Row> =

@@ -25,5 +25,6 @@ mod setup;
 mod setup_command_line;
 mod setup_requests;
 mod setup_state;
+mod sign_in;
 mod tenancy;
 mod tokens;

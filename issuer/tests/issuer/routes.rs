@@ -185,12 +185,29 @@ async fn every_route_refuses_every_wrong_caller() {
                 assert_eq!(status(present_key(to(&here), path, &ended, &role)).await, 401, "{path} by an expired key");
                 issuer.clock.advance(-3_600);
             }
+            Caller::Visitor | Caller::LinkHolder if method == Method::POST => {
+                // The form needs a visit and its token; what it opens, the tests of sign_in hold to every attack.
+                assert_eq!(request().send().await.unwrap().status(), 403, "{path} without a visit");
+                let admin = issuer.admin(&format!("ada{}", issuer.clock.new_uuid().simple())).await;
+                let form = [("csrf", "AAAA"), ("name", "ada"), ("password", "correct horse battery staple")];
+                for cookie in ["", "driftwise-visit=garbage", &admin, &admin.replace("session", "visit")] {
+                    let status = request().header("cookie", cookie).form(&form).send().await.unwrap().status();
+                    assert_eq!(status, 403, "{path} with {cookie}");
+                }
+            }
+            Caller::LinkHolder => {
+                for query in ["", "?token=", "?token=garbage", &format!("?token={}", "A".repeat(43)), "?token=%ff"] {
+                    let url = format!("{}{path}{query}", issuer.url);
+                    assert_eq!(issuer.http.get(url).send().await.unwrap().status(), 404, "{path}{query}");
+                }
+            }
             Caller::Admin => {
                 let admin = issuer.admin(&format!("ada{}", issuer.clock.new_uuid().simple())).await;
                 let by = |cookie: &str| request().header("cookie", cookie);
                 let foreign = elsewhere.admin(&format!("eve{}", issuer.clock.new_uuid().simple())).await;
                 let is_page = method == Method::GET;
-                let good = by(&admin).send().await.unwrap().status();
+                let good = if is_page { by(&admin) } else { by(&admin).form(&[("csrf", "AAAA")]) };
+                let good = good.send().await.unwrap().status();
                 // What changes something takes a form besides, which carries a token of the session.
                 assert_eq!(good, if is_page { 200 } else { 403 }, "{path}");
                 let halved = &admin[..admin.len() - 20];

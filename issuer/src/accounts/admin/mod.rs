@@ -11,6 +11,7 @@
 //! Invariants: no password, token or link is ever logged, shown by `Debug` or kept in the clear; a link opens once; what an
 //! unknown name is answered can't be told from a wrong password, by words or by work.
 
+mod lock_out;
 mod name;
 mod password;
 mod token;
@@ -20,9 +21,23 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::config::WebOrigin;
+
+pub use lock_out::{FORGOTTEN_AFTER, LockOut, SubjectKey};
 pub use name::SignInName;
-pub use password::{NewPassword, PasswordFault, PasswordHash, Passwords, TypedPassword};
+pub use password::{
+    CHARACTERS_MIN as PASSWORD_CHARACTERS_MIN, NewPassword, PasswordFault, PasswordHash, Passwords, TypedPassword,
+};
 pub use token::{SecretToken, TokenHash};
+
+/// Where one-time links lead, below the issuer URL.
+pub const LINK_PATH: &str = "/sign-in/link";
+
+/// A one-time link, to be shown to whoever is to have it and nobody else. The token stands in the query: a fragment would need a
+/// script. The page that it leads to uses it up only when its form is sent, so that a preview of the link spoils nothing.
+pub fn link_url(origin: &WebOrigin, base_path: &str, token: &SecretToken) -> String {
+    format!("{origin}{base_path}{LINK_PATH}?token={}", token.reveal())
+}
 
 /// The id of an admin: 32 hexadecimal digits, sorted by age. No secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

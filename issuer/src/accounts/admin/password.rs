@@ -21,7 +21,7 @@ use crate::keyring::KeyringError;
 /// and commends 15).
 pub const CHARACTERS_MIN: usize = 12;
 /// The most bytes of a password, of a new one and of what is typed to sign in.
-pub const BYTES_MAX: usize = 1_024;
+const BYTES_MAX: usize = 1_024;
 
 /// argon2id with 19 MiB of memory, two passes, one lane: the least that OWASP's Password Storage Cheat Sheet takes as
 /// strong enough against who stole the hashes. About 20 ms of one core.

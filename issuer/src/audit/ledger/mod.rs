@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Actor, CanonicalFault, Chain, Event, Position, Record, TokenRefused};
+use super::{Actor, CanonicalFault, Chain, Event, Position, Record, RefusalReason, TokenRefused};
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::{AuditMetrics, Metrics};
@@ -204,11 +204,21 @@ impl Ledger {
     /// Notes a refused token. Returns at once: a refusal need not be durable before it is told. Rows of one chain come at a
     /// bounded rate, the rest is counted. What a caller without proof says goes to the platform's chain, whatever `chain` is.
     pub fn refused(&self, chain: Chain, actor: Actor, address: Option<IpAddr>, refused: TokenRefused) {
+        let reason = refused.reason;
+        self.note(chain, actor, address, reason, Event::TokenRefused(refused));
+    }
+
+    /// Notes a refused sign-in, at the same bounded rate: see [`Self::refused`].
+    pub fn sign_in_refused(&self, address: Option<IpAddr>, reason: RefusalReason, event: Event) {
+        self.note(Chain::Platform, Actor::Unknown, address, reason, event);
+    }
+
+    fn note(&self, chain: Chain, actor: Actor, address: Option<IpAddr>, reason: RefusalReason, event: Event) {
         let shared = &self.0.shared;
         let chain = if actor == Actor::Unknown { Chain::Platform } else { chain };
-        let (now_ms, reason) = (shared.clock.now_ms(), refused.reason);
+        let now_ms = shared.clock.now_ms();
         if shared.refusals.admit(chain, reason, now_ms) {
-            let record = Record::new(chain, now_ms, actor, Event::TokenRefused(refused)).from(address);
+            let record = Record::new(chain, now_ms, actor, event).from(address);
             let entry = LedgerEntry { record, assertion: None, authority: None };
             let sent = Pending::new(entry, None).map_err(LedgerFault::from).and_then(|pending| self.send(pending));
             if sent.is_err() {

@@ -67,7 +67,7 @@ pub(in crate::http) struct CsrfForm<T>(pub(in crate::http) T);
 
 /// A form that somebody not signed in sent from one of our pages.
 #[derive(Debug)]
-pub(super) struct VisitForm<T>(pub(super) T);
+pub(in crate::http) struct VisitForm<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for CsrfForm<T> {
     type Rejection = Response;

@@ -1,12 +1,15 @@
 //! Pages for people: server-rendered, one style sheet, one small script. Every page works with nothing but HTML.
 
+pub(super) mod account;
 pub(super) mod assets;
 mod cookie;
 mod csrf;
 mod layout;
+pub(super) mod link;
 mod next;
 mod session;
 pub(super) mod setup;
+pub(super) mod sign_in;
 
 use std::sync::Arc;
 
@@ -24,6 +27,7 @@ use super::api::discovery::answer;
 use super::problem::Problem;
 use crate::app::App;
 
+pub(super) use self::layout::private_page;
 pub(crate) use self::session::WebSettings;
 
 /// Where people sign in.
@@ -72,6 +76,13 @@ fn see_other(app: &App, to: &NextPath) -> Response {
             (StatusCode::SEE_OTHER, headers).into_response()
         },
     )
+}
+
+/// Whether an error is told as a page: to browsers, but not below the paths of programs.
+pub(super) fn wants_page(path: &str, headers: &HeaderMap, base_path: &str) -> bool {
+    let path = path.strip_prefix(base_path).unwrap_or(path);
+    let is_for_programs = ["/api/", "/oauth2/", "/.well-known/"].iter().any(|prefix| path.starts_with(prefix));
+    !is_for_programs && wants_html(headers)
 }
 
 /// Browsers name `text/html`; programs say `*/*`, `application/json` or nothing.

@@ -20,7 +20,8 @@ use super::csrf::CsrfToken;
 use super::next::NextPath;
 use super::see_other;
 use crate::Error;
-use crate::accounts::admin::{AdminId, SecretToken, SignInName};
+use crate::accounts::Pepper;
+use crate::accounts::admin::{AdminId, Passwords, SecretToken, SignInName, SubjectKey};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::config::{Web, WebOrigin};
@@ -168,13 +169,27 @@ impl Visit {
 pub(crate) struct WebSettings {
     settings: Web,
     origin: WebOrigin,
+    passwords: Passwords,
+    subject_key: SubjectKey,
 }
 
 impl WebSettings {
     /// Of the configuration; `default_origin` is the issuer URL's.
-    pub(crate) fn new(settings: Web, default_origin: WebOrigin) -> Self {
+    pub(crate) fn new(settings: Web, default_origin: WebOrigin, pepper: &Pepper) -> Result<Self, Error> {
         let origin = settings.origin.clone().unwrap_or(default_origin);
-        Self { settings, origin }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let passwords = Passwords::new(pepper, cores)?;
+        Ok(Self { settings, origin, passwords, subject_key: SubjectKey::new(pepper) })
+    }
+
+    /// Where passwords are hashed.
+    pub(super) fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// What names and networks are counted by.
+    pub(super) fn subject_key(&self) -> &SubjectKey {
+        &self.subject_key
     }
 
     /// Whether anybody can sign in.
