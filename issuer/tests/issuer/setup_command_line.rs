@@ -141,3 +141,35 @@ fn several_documents_need_a_directory_or_a_list() {
     let (paths, _) = admin.ok("bucket-policy", &[&buckets[..], &out].concat());
     assert_eq!(paths.lines().count(), 2, "{paths}");
 }
+
+#[test]
+fn documents_come_in_the_forms_that_people_deploy_with() {
+    let admin = Admin::new();
+    let (script, _) = admin.ok("trust-policy", &["--as", "cli"]);
+    assert!(script.starts_with("#!") && script.contains("id.example.com"), "{script}");
+    let (template, _) = admin.ok("trust-policy", &["--as", "cloudformation"]);
+    assert!(serde_json::from_str::<Value>(&template).unwrap()["Resources"].is_object(), "{template}");
+    let several = admin.setup("trust-policy", &["--as", "terraform"]);
+    assert_eq!(several.status.code(), Some(1));
+    assert!(texts(&several).1.contains("--out DIR"), "{}", texts(&several).1);
+    let by_hand = admin.setup("bucket-policy", &["--bucket", "tf-state", "--as", "terraform"]);
+    assert!(texts(&by_hand).1.contains("--as json"), "{}", texts(&by_hand).1);
+    let unknown = admin.setup("trust-policy", &["--as", "pulumi"]);
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn a_bundle_has_everything_in_every_form() {
+    let admin = Admin::new();
+    let directory = admin.program.directory.path().join("bundle");
+    let out = ["--bucket", "tf-state/prod/", "--state-account", "210987654321", "--out", directory.to_str().unwrap()];
+    let (paths, talk) = admin.ok("bundle", &out);
+    let inside: Vec<&str> = paths.lines().map(|path| path.strip_prefix(directory.to_str().unwrap()).unwrap()).collect();
+    for wanted in ["/README.md", "/policies/", "/cli/", "/cloudformation/", "/terraform/", "/by-hand/"] {
+        assert!(inside.iter().any(|path| path.starts_with(wanted)), "{wanted}: {paths}");
+    }
+    let (_, again) = admin.ok("bundle", &out);
+    assert_eq!(again.matches("unchanged: ").count(), inside.len(), "the same bytes every time: {talk}{again}");
+    let (terraform, _) = admin.ok("bundle", &["--as", "terraform", "--json"]);
+    assert!(serde_json::from_str::<Value>(&terraform).unwrap().as_array().unwrap().len() > 1);
+}

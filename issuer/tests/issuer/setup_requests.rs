@@ -2,6 +2,8 @@
 
 use driftwise_contract::Partition;
 use driftwise_contract::policy::{Context, PolicyDocument, Request, RequestPrincipal};
+use driftwise_issuer::federation::Settings;
+use driftwise_issuer::setup::lint::{LintContext, lint};
 use driftwise_issuer::setup::request::{AccessLevel, ExternalId, TrustChoice};
 use driftwise_issuer::setup::{
     Document, DocumentKind, Field, FieldFault, IssuerFacts, RawRequest, SetupError, SetupRequest,
@@ -179,7 +181,7 @@ fn html_quotes_controls_and_variables_are_refused_at_every_field() {
     let principal = RawRequest {
         trust: "external-id".into(),
         principal: "210987654321".into(),
-        external_id: "dw-1".into(),
+        external_id: "dw-0123456789abcdef".into(),
         abac: String::new(),
         ..full()
     };
@@ -340,7 +342,7 @@ prop_compose! {
         as_arn in any::<bool>(),
         trust in one_of(&["", "session-tag", "subject", "custom-claim", "external-id", "two-layer"]),
         pin in one_of(&["", "on", "off"]),
-        external_id in "[A-Za-z0-9_+=,.@:/-]{16,100}",
+        external_id in "[A-Za-z][A-Za-z0-9_+=,.@:/-]{16,100}",
         user in maybe("[a-z]{1,20}"),
         types in one_of(&[""]),
         state in states(),
@@ -379,6 +381,17 @@ prop_compose! {
     }
 }
 
+/// All that is known of a document's place.
+fn lint_context(request: &SetupRequest, kind: DocumentKind) -> LintContext {
+    let form = match &request.trust {
+        TrustChoice::Federated { form, .. } => Some(*form),
+        _ => None,
+    };
+    let settings = Settings { issuer: request.issuer.issuer.clone(), audience: request.issuer.audience.clone() };
+    let role = Some(request.role.clone());
+    LintContext { issuer: Some(settings), org: Some(request.org), account: None, role, form, kind: Some(kind) }
+}
+
 /// Every document of a request. A kind that the choices leave nothing for gives none.
 fn documents(request: &SetupRequest) -> Vec<Document> {
     let mut all = Vec::new();
@@ -406,10 +419,13 @@ proptest! {
             let text = document.policy.to_pretty_string();
             prop_assert_eq!(&PolicyDocument::parse(&text).unwrap(), &document.policy);
             let lines: Vec<String> = document.pretty_lines().into_iter().map(|(line, _)| line).collect();
-            prop_assert_eq!(lines.join("\n"), text);
+            prop_assert_eq!(&lines.join("\n"), &text);
             if document.kind == DocumentKind::TrustPolicy {
                 prop_assert!(document.unexplained().is_empty(), "{}: {:?}", document.kind, document.unexplained());
             }
+            let context = lint_context(&request, document.kind);
+            let report = lint(&text, &context);
+            prop_assert!(report.is_clean() || !document.fits(), "{}", report.to_text(document.kind.as_str()));
             prop_assert!(document.fits() || !document.notes.is_empty(), "{}: {}", document.kind, document.size());
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
             prop_assert!(document.file_stem.chars().all(plain), "{}", document.file_stem);

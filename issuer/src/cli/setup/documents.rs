@@ -8,7 +8,9 @@ use serde_json::json;
 use super::super::Context;
 use super::super::output::say;
 use super::choices::Choices;
+use super::deploy;
 use super::files::{Written, write_all};
+use crate::setup::forms::{As, Selection, render};
 use crate::setup::{Document, DocumentKind};
 
 /// What every document command takes.
@@ -16,6 +18,9 @@ use crate::setup::{Document, DocumentKind};
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     choices: Choices,
+    /// How it is deployed: json, cli, cloudformation or terraform
+    #[arg(long = "as", value_name = "FORM", default_value = "json", help_heading = "Output")]
+    form: As,
     #[command(flatten)]
     output: OutputChoice,
 }
@@ -44,6 +49,15 @@ struct Several {
 
 pub(super) async fn run(kind: DocumentKind, arguments: &Arguments, mut context: Context<'_>) -> anyhow::Result<()> {
     let request = arguments.choices.request(&context).await?;
+    if arguments.form != As::Json {
+        anyhow::ensure!(
+            !arguments.output.explain,
+            "reasons stand beside the lines of JSON: leave --as or --explain out"
+        );
+        let plan = request.plan()?;
+        let files = render(&plan, Selection::Only(kind), arguments.form)?;
+        return deploy::out(&plan, files, &arguments.output, &mut context);
+    }
     let documents = request.document(kind)?;
     for document in &documents {
         talk(document);

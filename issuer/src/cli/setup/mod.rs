@@ -3,6 +3,7 @@
 //! A refused field is wrong usage (exit code 2) and names its option; what can't be made of good fields is a refusal (1).
 
 mod choices;
+mod deploy;
 mod documents;
 pub(super) mod explain;
 mod files;
@@ -34,6 +35,8 @@ pub(super) enum Command {
     ServiceControlPolicy(documents::Arguments),
     /// The resource control policy that admits only this org's tokens
     ResourceControlPolicy(documents::Arguments),
+    /// All that the account needs, in every form, with a README
+    Bundle(deploy::Arguments),
     /// Make a random External ID: one for each connection
     ExternalId,
     /// Check any policy document: what is wrong, where, why, and the fix
@@ -54,6 +57,7 @@ pub(super) async fn run(command: Command, mut context: Context<'_>) -> anyhow::R
         Command::ResourceControlPolicy(arguments) => (DocumentKind::ResourceControlPolicy, arguments),
         // They need no configuration: the caller runs them before it reads one.
         Command::Lint(_) | Command::Explain(_) => return Ok(()),
+        Command::Bundle(arguments) => return deploy::run(&arguments, context).await,
         Command::ExternalId => {
             let id = ExternalId::generate()?;
             return context.output.value(&id.as_str(), id.as_str());

@@ -154,6 +154,8 @@ pub(super) fn role_arn(text: &str) -> Result<RoleArn, NameFault> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalId(String);
 
+/// Shorter External IDs can be guessed; AWS takes them, the linter does not (DW-EXTID-003).
+const UNGUESSABLE_MIN: usize = 16;
 /// How many random bytes a generated External ID has.
 const EXTERNAL_ID_BYTES: usize = 20;
 
@@ -198,6 +200,11 @@ impl FromStr for ExternalId {
         }
         if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b)) {
             return Err(NameFault::new("an External ID holds letters, digits and _+=,.@:/- only", FIX));
+        }
+        if text.len() < UNGUESSABLE_MIN || text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+            let reason =
+                format!("it can be guessed: it has fewer than {UNGUESSABLE_MIN} characters, or is a mere number");
+            return Err(NameFault::new(reason, FIX));
         }
         Ok(Self(text.to_owned()))
     }
@@ -360,10 +367,10 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(one.as_str().parse::<ExternalId>().unwrap(), one);
         assert_eq!(one.as_str().len(), 43);
-        for text in ["", "x", "a b", "a\"", "ä2", &"x".repeat(1225)] {
+        for text in ["", "x", "a b", "a\"", "ä2", "dw-short", "123456789012345678", &"x".repeat(1225)] {
             assert!(text.parse::<ExternalId>().is_err(), "{text}");
         }
-        assert!("a:/+=,.@-_9".parse::<ExternalId>().is_ok());
+        assert!("a:/+=,.@-_9a:/+=,.@-_9".parse::<ExternalId>().is_ok());
     }
 
     #[test]

@@ -345,6 +345,11 @@ impl<'a> Reader<'a> {
             return None;
         }
         let text = self.text(Field::ExternalId)?;
+        if text.contains(self.raw.org.trim()) && !self.raw.org.trim().is_empty() {
+            let reason = "it holds the org's own id, which is no secret and the same for every connection";
+            self.fault(Field::ExternalId, "make one with `driftwise-issuer setup external-id`", reason);
+            return None;
+        }
         text.parse().map_err(|fault| self.entry_fault(Field::ExternalId, text, fault)).ok()
     }
 
