@@ -121,7 +121,7 @@ fn a_document_that_the_choices_leave_empty_says_which_choice_is_missing() {
         iac_roles: String::new(),
         trust: "external-id".to_owned(),
         principal: "111122223333".to_owned(),
-        external_id: "dw-1234567890".to_owned(),
+        external_id: "dw-1234567890abcdef".to_owned(),
         ..raw()
     };
     for (kind, option) in [

@@ -18,9 +18,9 @@ pub(in crate::cli) struct Arguments {
     choices: Choices,
     /// In this form alone: json, cli, cloudformation or terraform [default: every form in a folder of its own, and a README]
     #[arg(long = "as", value_name = "FORM", help_heading = "Output")]
-    form: Option<As>,
+    render_as: Option<As>,
     /// The address of an S3 bucket or folder where the CloudFormation template will lie: the README gets a quick-create link
-    #[arg(long, value_name = "URL", value_parser = TemplateUrl::parse, conflicts_with = "form", help_heading = "Output")]
+    #[arg(long, value_name = "URL", value_parser = TemplateUrl::parse, conflicts_with = "render_as", help_heading = "Output")]
     template_url: Option<TemplateUrl>,
     #[command(flatten)]
     output: OutputChoice,
@@ -35,7 +35,7 @@ struct Several(usize);
 pub(super) async fn run(arguments: &Arguments, mut context: Context<'_>) -> anyhow::Result<()> {
     let request = arguments.choices.request(&context).await?;
     let plan = request.plan()?;
-    let files = match arguments.form {
+    let files = match arguments.render_as {
         Some(form) => render(&plan, Selection::Everything, form)?,
         None => {
             let quick_create = arguments.template_url.as_ref().map(|base| QuickCreate::new(&plan, base, request.org));

@@ -20,7 +20,7 @@ pub(in crate::cli) struct Arguments {
     choices: Choices,
     /// How it is deployed: json, cli, cloudformation or terraform
     #[arg(long = "as", value_name = "FORM", default_value = "json", help_heading = "Output")]
-    form: As,
+    render_as: As,
     #[command(flatten)]
     output: OutputChoice,
 }
@@ -49,13 +49,13 @@ struct Several {
 
 pub(super) async fn run(kind: DocumentKind, arguments: &Arguments, mut context: Context<'_>) -> anyhow::Result<()> {
     let request = arguments.choices.request(&context).await?;
-    if arguments.form != As::Json {
+    if arguments.render_as != As::Json {
         anyhow::ensure!(
             !arguments.output.explain,
             "reasons stand beside the lines of JSON: leave --as or --explain out"
         );
         let plan = request.plan()?;
-        let files = render(&plan, Selection::Only(kind), arguments.form)?;
+        let files = render(&plan, Selection::Only(kind), arguments.render_as)?;
         return deploy::out(&plan, files, &arguments.output, &mut context);
     }
     let documents = request.document(kind)?;
