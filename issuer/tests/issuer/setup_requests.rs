@@ -162,6 +162,9 @@ fn what_does_not_fit_the_rest_is_refused_at_its_field() {
     for (field, value, reason) in cases {
         let faults = parse(|raw| {
             raw.role = "arn:aws:iam::123456789012:role/scan".into();
+            if field == Field::StateReader {
+                raw.state = "tf-state".into();
+            }
             if field == Field::Account && value.is_empty() {
                 raw.role = "scan".into();
             }
@@ -174,6 +177,8 @@ fn what_does_not_fit_the_rest_is_refused_at_its_field() {
     }
     let untagged = parse(|raw| (raw.trust, raw.abac) = ("subject".into(), "on".into())).unwrap_err();
     assert_eq!(untagged[0].field, Field::Abac);
+    let nothing_to_read = parse(|raw| raw.state_reader = "reader".into()).unwrap_err();
+    assert_eq!(nothing_to_read[0].field, Field::StateReader);
 }
 
 #[test]
@@ -185,7 +190,12 @@ fn html_quotes_controls_and_variables_are_refused_at_every_field() {
         abac: String::new(),
         ..full()
     };
-    let user = RawRequest { trust: "two-layer".into(), user: "agent".into(), ..principal.clone() };
+    let user = RawRequest {
+        trust: "two-layer".into(),
+        user: "agent".into(),
+        state_reader: String::new(),
+        ..principal.clone()
+    };
     for field in Field::ALL {
         let good = match field {
             Field::Principal | Field::ExternalId => &principal,
@@ -365,7 +375,7 @@ prop_compose! {
             types,
             allow_actions: String::new(),
             compact: String::new(),
-            state,
+            state: state.clone(),
             state_account: if state_account { other_account.clone() } else { String::new() },
             kms_keys: if with_key {
                 format!("arn:{partition}:kms:{region}:{owner}:key/{}", uuid::Uuid::from_u128(key))
@@ -373,8 +383,8 @@ prop_compose! {
                 String::new()
             },
             abac: if abac && tags { "on".to_owned() } else { String::new() },
-            // The user of two layers may assume one role only.
-            state_reader: if trust == "two-layer" { String::new() } else { reader },
+            // A reader needs a state, and the user of two layers may assume one role only.
+            state_reader: if trust == "two-layer" || state.is_empty() { String::new() } else { reader },
             iac_roles,
             break_glass_roles,
             trust,

@@ -160,11 +160,11 @@ impl Choices {
 
     /// Every bucket with every prefix, by lines.
     fn state(&self) -> String {
-        let with_prefixes = |bucket: &String| match bucket.contains('/') {
-            false if !self.key_prefix.is_empty() => {
-                self.key_prefix.iter().map(|prefix| format!("{bucket}/{prefix}")).collect::<Vec<_>>()
+        let with_prefixes = |bucket: &String| {
+            if self.key_prefix.is_empty() || bucket.contains('/') {
+                return vec![bucket.clone()];
             }
-            _ => vec![bucket.clone()],
+            self.key_prefix.iter().map(|prefix| format!("{bucket}/{prefix}")).collect::<Vec<_>>()
         };
         self.bucket.iter().flat_map(with_prefixes).collect::<Vec<_>>().join("\n")
     }

@@ -1,5 +1,6 @@
 //! `driftwise-issuer setup <document>`: one document on stdout, or all of its files in a directory.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -114,7 +115,8 @@ fn explained(document: &Document) -> String {
     for (line, reason) in document.pretty_lines() {
         if let Some(reason) = reason {
             let indent = line.len() - line.trim_start().len();
-            text.push_str(&format!("\n{:indent$}# {reason}", ""));
+            // Writing to a string can't fail.
+            let _ = write!(text, "\n{:indent$}# {reason}", "");
         }
         text.push('\n');
         text.push_str(&line);
