@@ -7,6 +7,8 @@
 
 #[cfg(feature = "issuer")]
 pub mod assertion;
+#[cfg(feature = "issuer")]
+pub mod lint;
 pub mod policy;
 #[cfg(feature = "issuer")]
 pub mod token_request;

@@ -1,5 +1,6 @@
 //! The command line. stdout is data, stderr is talk; scripts get `--json` and exit codes: 0 done, 1 refused or failed,
-//! 2 wrong usage; `setup lint` and `setup explain` 0 good, 1 not, 2 can't be told. The commands work on the same store and keys while `serve` runs.
+//! 2 wrong usage; `setup lint` and `setup explain`: 0 good, 1 not, 2 can't be told. The commands work on the same store and
+//! keys while `serve` runs.
 
 mod account;
 mod admin;

@@ -4,6 +4,9 @@
 #[path = "../../../fuzz/src/assertion.rs"]
 #[expect(unreachable_pub, reason = "part of a crate of its own for libFuzzer")]
 mod assertion;
+#[path = "../../../fuzz/src/lint.rs"]
+#[expect(unreachable_pub, reason = "part of a crate of its own for libFuzzer")]
+mod lint;
 #[path = "../../../fuzz/src/policy.rs"]
 #[expect(unreachable_pub, reason = "part of a crate of its own for libFuzzer")]
 mod policy;
@@ -118,6 +121,18 @@ const WORDS: &[&str] = &[
     "Action",
     "NotAction",
     "sts:AssumeRole",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:TagSession",
+    "sts:RoleAuthorizedByIdp",
+    "sts:ExternalId",
+    "arn:aws:iam::123456789012:oidc-provider/issuer.example",
+    "issuer.example:sub",
+    "issuer.example:aud",
+    "aws:RequestTag/dw_org_id",
+    "org-",
+    "StringLike",
+    "StringNotEquals",
+    "IfExists",
     "s3:Get*",
     "Resource",
     "NotResource",
@@ -227,4 +242,9 @@ fn no_bytes_break_the_reading_of_token_requests() {
 #[test]
 fn no_bytes_break_the_reading_of_policies() {
     run("policy", policy::check);
+}
+
+#[test]
+fn no_bytes_break_the_linter_or_fool_it() {
+    run("lint", lint::check);
 }

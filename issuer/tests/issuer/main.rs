@@ -23,6 +23,7 @@ mod routes;
 mod service;
 mod setup;
 mod setup_command_line;
+mod setup_lint;
 mod setup_requests;
 mod setup_state;
 mod sign_in;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::setup::lint::harmless;
+
 /// Whether a token gets in by a policy, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
@@ -112,6 +114,7 @@ impl Explanation {
                 let _ = writeln!(text, "    - {reason}");
             }
         }
-        text
+        // Keys and claims are written by others.
+        text.chars().map(|letter| if letter == '\n' { letter } else { harmless(letter) }).collect()
     }
 }

@@ -132,6 +132,26 @@ pub(super) fn shown(text: &str) -> String {
     format!("{cut:?}")
 }
 
+/// A message as it leaves: on one line, harmless to a terminal, and not longer than one wants to read.
+pub(super) fn told(text: &str) -> String {
+    const LONGEST: usize = 800;
+    let mut cut: String = text.chars().take(LONGEST).map(harmless).collect();
+    if cut.chars().count() == LONGEST {
+        cut.push('…');
+    }
+    cut
+}
+
+/// What a terminal would take for a command, or for a change of direction, is shown as a blank or a mark.
+pub(crate) fn harmless(letter: char) -> char {
+    match letter {
+        '\t' => ' ',
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        control if control.is_control() => '\u{fffd}',
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -32,11 +32,13 @@ use driftwise_contract::claims::TrustForm;
 use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::{AccountId, OrgId, Partition, RoleArn};
 
+pub(crate) use finding::harmless;
 pub use finding::{LintFinding, Rule, Severity};
 pub use report::LintReport;
 pub use sarif::{Sarif, sarif};
 
-use super::document::DocumentKind;
+use super::document::{Document, DocumentKind};
+use super::request::{SetupRequest, TrustChoice};
 use crate::federation::Settings;
 use place::{Lines, Node, Spot};
 use view::DocumentView;
@@ -67,6 +69,22 @@ pub struct LintContext {
 }
 
 impl LintContext {
+    /// What is known of a document that was made of a request.
+    pub fn of_document(request: &SetupRequest, document: &Document) -> Self {
+        let is_readers = document.file_stem.contains("reader");
+        Self {
+            issuer: Some(Settings { issuer: request.issuer.issuer.clone(), audience: request.issuer.audience.clone() }),
+            org: Some(request.org),
+            account: None,
+            role: request.state_reader.clone().filter(|_| is_readers).or_else(|| Some(request.role.clone())),
+            form: match request.trust {
+                TrustChoice::Federated { form, .. } => Some(form),
+                TrustChoice::ExternalId { .. } | TrustChoice::TwoLayer { .. } => None,
+            },
+            kind: Some(document.kind),
+        }
+    }
+
     pub(super) fn account(&self) -> Option<&AccountId> {
         self.role.as_ref().map(RoleArn::account_id).or(self.account.as_ref())
     }
@@ -179,8 +197,8 @@ impl Linter<'_> {
             end_line,
             end_column,
             pointer: spot.pointer.clone(),
-            message: message.into(),
-            fix: fix.into(),
+            message: finding::told(&message.into()),
+            fix: finding::told(&fix.into()),
             rule,
         });
     }
@@ -204,5 +222,74 @@ impl Linter<'_> {
         });
         self.findings.dedup();
         LintReport::new(self.findings, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_too_big_too_deep_or_too_much() {
+        let context = LintContext::default();
+        let codes = |text: &str| lint(text, &context).findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
+        assert_eq!(codes(&"x".repeat(TEXT_MAX_BYTES + 1)), ["DW-JSON-002"]);
+        for deep in ["[".repeat(1 << 20), "{\"a\":".repeat(100_000), "[[[".repeat(1_000)] {
+            assert_eq!(codes(&deep).len(), 1);
+        }
+        let statements = vec![r#"{"Effect":"Allow"}"#; 50_000].join(",");
+        assert_eq!(codes(&format!("{{\"Statement\":[{statements}]}}")), ["DW-POLICY-005"]);
+        let statements = vec![r#"{"Effect":"Allow"}"#; 5_000].join(",");
+        assert_eq!(codes(&format!("{{\"Statement\":[{statements}]}}")).len(), FINDINGS_MAX);
+    }
+
+    #[test]
+    fn findings_are_shown_with_their_line_and_place() {
+        let text = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [{\n    \"Effect\": \"Allow\", \"Principal\": \"*\",\n    \"Action\": \"sts:AssumeRole\"\n  }]\n}";
+        let report = lint(text, &LintContext::default());
+        insta::assert_snapshot!(report.to_text("trust.json"), @r#"
+        error[DW-TRUST-006]: the principal is everyone: every provider of the account, and every AWS account in the world
+         --> trust.json:4:37
+          |
+        4 | "Effect": "Allow", "Principal": "*",
+          |                                 ^^^
+          = fix: Name the provider: "Principal": { "Federated": "arn:aws:iam::<account>:oidc-provider/<issuer>" }.
+        "#);
+        assert_eq!(report.summary(), "1 error");
+    }
+
+    #[test]
+    fn sarif_has_what_its_schema_asks_for() {
+        let report = lint(
+            "{\"Statement\": {\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"*\"}}",
+            &LintContext::default(),
+        );
+        let log = serde_json::to_value(sarif(&report, "infra/trust.json")).unwrap();
+        assert_eq!(log["version"], "2.1.0");
+        let run = &log["runs"][0];
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        let results = run["results"].as_array().unwrap();
+        assert!(!results.is_empty() && run["tool"]["driver"]["name"].is_string());
+        for result in results {
+            let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(rules[index]["id"], result["ruleId"]);
+            assert!(["note", "warning", "error"].contains(&result["level"].as_str().unwrap()));
+            assert!(result["message"]["text"].is_string());
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["artifactLocation"]["uri"], "infra/trust.json");
+            for edge in ["startLine", "startColumn", "endLine", "endColumn"] {
+                assert!(place["region"][edge].as_u64().unwrap() >= 1, "{edge}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_can_not_play_with_the_terminal() {
+        let report = lint("{\"a\u{1b}[2J\u{202e}\": 1}", &LintContext::default());
+        let text = report.to_text("x");
+        assert!(
+            !text.chars().any(|letter| letter.is_control() && letter != '\n') && !text.contains('\u{202e}'),
+            "{text:?}"
+        );
     }
 }

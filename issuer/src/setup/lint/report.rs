@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::finding::harmless;
 use super::{LintFinding, Severity};
 
 /// All findings of one document, by place.
@@ -84,15 +85,5 @@ impl LintReport {
         }
         let carets = end.min(last).saturating_sub(start).max(1);
         Some((shown, format!("{}{}", " ".repeat(start - first), "^".repeat(carets))))
-    }
-}
-
-/// What a terminal would take for a command, or for a change of direction, is shown as a blank or a mark.
-fn harmless(letter: char) -> char {
-    match letter {
-        '\t' => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
-        control if control.is_control() => '\u{fffd}',
-        other => other,
     }
 }

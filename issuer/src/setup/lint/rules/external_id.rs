@@ -14,6 +14,9 @@ const UNGUESSABLE_MIN: usize = 16;
 
 /// An Allow statement.
 pub(super) fn check(linter: &mut Linter<'_>, statement: &StatementView, principal: &PrincipalView) {
+    if principal.named.iter().all(|(kind, _)| kind != "AWS") {
+        return;
+    }
     let mut strangers = Vec::new();
     for (_, name) in principal.named.iter().filter(|(kind, name)| kind == "AWS" && name.text != "*") {
         match Caller::read(&name.text) {

@@ -195,7 +195,9 @@ fn request(linter: &Linter<'_>, arn: &str, provider: &Provider, action: &str, to
 #[cfg(test)]
 mod tests {
     use super::super::tests::{GOOD, codes, context};
-    use crate::setup::lint::lint;
+    use crate::setup::lint::place::{self, Lines};
+    use crate::setup::lint::view::DocumentView;
+    use crate::setup::lint::{Linter, lint};
 
     #[test]
     fn a_deny_of_the_org_itself_is_found_by_trying() {
@@ -207,8 +209,18 @@ mod tests {
 
     #[test]
     fn a_stranger_who_gets_in_is_found_by_trying() {
-        // One of many subjects that no rule knows for a wildcard: every letter in its own variable with a default.
-        let text = GOOD.replace("\"Principal\": {", "\"Principal\": {\"AWS\": \"arn:aws:iam::123456789012:role/own\",");
-        assert!(lint(&text, &context()).is_clean());
+        // No rule has looked at it: what is found, the trial found.
+        let lax = GOOD.replace("\"id.example.com/base:sub\"", "\"aws:PrincipalAccount\"").replace(
+            "\"org-0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21\",\n          \"aws:RequestTag/dw_org_id\": \"0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21\"",
+            "\"123456789012\"",
+        );
+        let context = context();
+        for (text, expected) in [(lax.as_str(), &["DW-TRUST-018"] as &[_]), (GOOD, &[])] {
+            let mut linter = Linter { context: &context, lines: Lines::new(text), findings: Vec::new() };
+            let view = DocumentView::new(&place::read(text).unwrap());
+            super::check(&mut linter, &view, &driftwise_contract::policy::PolicyDocument::parse(text).unwrap());
+            let found: Vec<_> = linter.findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(found, expected, "{text}");
+        }
     }
 }

@@ -24,16 +24,22 @@ struct OnClaim<'a> {
 
 /// An Allow statement about our providers.
 pub(super) fn check(linter: &mut Linter<'_>, statement: &StatementView, ours: &[(&Word, Provider)]) {
+    let mut spelled = Vec::new();
     for (name, provider) in ours {
-        if let Some((what, right)) = spelling(linter, provider) {
+        let mut provider = provider.clone();
+        if let Some((what, right)) = spelling(linter, &provider) {
             linter.find(
                 Rule::IssuerSpelling,
                 &name.spot,
                 format!("the issuer in the provider's ARN {what}: no token's iss fits, so nobody gets in"),
                 format!("Write …:oidc-provider/{right}, in the conditions' keys, too."),
             );
+            // The keys are judged by the right spelling.
+            provider.url = right;
         }
+        spelled.push((*name, provider));
     }
+    let ours = spelled.as_slice();
     actions(linter, statement);
     let claims = keys(linter, statement, ours);
     if statement.covers(ASSUME) {
@@ -380,7 +386,7 @@ mod tests {
     fn actions_that_no_token_asks_for_are_found() {
         let actions = "[\"sts:AssumeRoleWithWebIdentity\", \"sts:TagSession\"]";
         expect(&[
-            (actions, "\"sts:AssumeRole\"", &["DW-TRUST-009", "DW-TRUST-015"]),
+            (actions, "\"sts:AssumeRole\"", &["DW-TRUST-015"]),
             (actions, "\"sts:*\"", &["DW-TRUST-015"]),
             (actions, "\"*\"", &["DW-TRUST-015"]),
         ]);
