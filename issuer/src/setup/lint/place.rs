@@ -266,7 +266,7 @@ mod tests {
             ("{\"a\": 1,}", 7, "comma stands before"),
             ("{\"a\": 1 // x\n}", 8, "comment"),
             ("{'a': 1}", 1, "single quotes"),
-            ("{\"a\": [1 2]}", 9, "comma is missing"),
+            ("{\"a\": [1 2]}", 8, "comma is missing"),
             ("{\"a\": ", 0, "not closed"),
             ("{} {}", 3, "more than one"),
             ("\u{feff}{}", 0, "byte order mark"),
