@@ -12,7 +12,9 @@ use crate::setup::lint::{Linter, Rule, Severity};
 
 pub(super) fn check(linter: &mut Linter<'_>, subject: &Subject<'_>) {
     for statement in &subject.view.statements {
-        if statement.allows() {
+        // These two only permit what another policy must grant: everything is how they begin.
+        let only_permits = matches!(subject.kind, DocumentKind::ServiceControlPolicy | DocumentKind::SessionPolicy);
+        if statement.allows() && !only_permits {
             all_but(linter, statement);
             everything(linter, statement, subject.kind);
         }
@@ -64,8 +66,8 @@ fn all_but(linter: &mut Linter<'_>, statement: &StatementView) {
 }
 
 fn everything(linter: &mut Linter<'_>, statement: &StatementView, kind: DocumentKind) {
-    // "FullAWSAccess" is how a service control policy begins: it permits, others grant.
-    if matches!(kind, DocumentKind::TrustPolicy | DocumentKind::ServiceControlPolicy | DocumentKind::KeyPolicy) {
+    // In a key policy "*" is the key itself.
+    if matches!(kind, DocumentKind::TrustPolicy | DocumentKind::KeyPolicy) {
         return;
     }
     let all = |words: &[crate::setup::lint::view::Word]| words.iter().find(|word| word.text == "*").cloned();
