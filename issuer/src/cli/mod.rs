@@ -165,7 +165,7 @@ fn run(arguments: Arguments, clock: &dyn Clock, stdout: &mut dyn Write) -> anyho
             return Ok(ExitCode::SUCCESS);
         }
         Command::Setup(setup::Command::Lint(document)) => {
-            return told(runtime.block_on(setup::lint::run(document, arguments.config.as_deref(), &mut output)));
+            return told(runtime.block_on(setup::lint::run(&document, arguments.config.as_deref(), &mut output)));
         }
         Command::Setup(setup::Command::Explain(question)) => {
             return told(setup::explain::run(&question, clock, &mut output));

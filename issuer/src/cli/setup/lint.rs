@@ -54,12 +54,12 @@ pub(in crate::cli) struct Arguments {
 
 /// Whether the document is clean.
 pub(in crate::cli) async fn run(
-    arguments: Arguments,
+    arguments: &Arguments,
     config: Option<&Path>,
     output: &mut Output<'_>,
 ) -> anyhow::Result<bool> {
     let text = read(&arguments.file, TEXT_MAX_BYTES)?;
-    let context = context(&arguments, config).await?;
+    let context = context(arguments, config).await?;
     let report = lint(&text, &context);
     let name = if arguments.file == "-" { "stdin" } else { &arguments.file };
     if arguments.sarif {
