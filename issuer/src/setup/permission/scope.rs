@@ -232,7 +232,13 @@ impl TypesInScope {
         self.unreadable.iter().map(|(name, reason)| (name.as_str(), *reason))
     }
 
-    fn is_empty(&self) -> bool {
+    /// How many readable types were named.
+    pub fn len(&self) -> usize {
+        self.named.len()
+    }
+
+    /// Whether nothing was named at all.
+    pub fn is_empty(&self) -> bool {
         self.named.is_empty() && self.unreadable.is_empty()
     }
 
