@@ -62,7 +62,7 @@ fn access(request: &SetupRequest) -> (Vec<String>, Vec<String>) {
             }
         }
         AccessLevel::LeastPrivilege(scope) => {
-            may.push(match scope.types.len() {
+            may.push(match scope.types.types().len() {
                 1 => "Describe resources of the one type that you listed.".to_owned(),
                 count => format!("Describe resources of the {count} types that you listed."),
             });
