@@ -24,6 +24,7 @@ mod service;
 mod setup;
 mod setup_command_line;
 mod setup_lint;
+mod setup_pages;
 mod setup_requests;
 mod setup_state;
 mod sign_in;

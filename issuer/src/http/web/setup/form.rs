@@ -41,7 +41,7 @@ pub(super) fn form(raw: &RawRequest, faults: &[FieldFault]) -> FormView {
             TextField {
                 rows: 6,
                 placeholder: "AWS::S3::Bucket\nAWS::EC2::VPC",
-                ..form.text(Field::Types, "CloudFormation types, one per line. A Terraform state or a finished scan gives the list: driftwise-issuer setup permission-policy --from-state FILE.")
+                ..form.text(Field::Types, "CloudFormation types (AWS::SQS::Queue, AWS::SQS::*) or Terraform types (aws_sqs_queue), one per line.")
             },
             TextField {
                 rows: 6,

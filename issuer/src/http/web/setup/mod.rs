@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query, State};
-use axum::response::Response;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use driftwise_contract::OrgId;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -31,6 +33,7 @@ use crate::app::App;
 use crate::federation::Settings;
 use crate::http::problem::Problem;
 use crate::setup::forms::As;
+use crate::setup::request::ExternalId;
 use crate::setup::{Field, IssuerFacts, RawRequest, SetupRequest};
 
 /// Where the public page lies.
@@ -117,7 +120,27 @@ pub(in crate::http) async fn public(
     let place = Place::public(&app);
     let raw = asked(query)?;
     let raw = if is_empty(&raw) { placeholders() } else { raw };
-    page(&setup_page(&place, &place.of(raw)))
+    match with_external_id(&place, &raw)? {
+        Some(response) => Ok(response),
+        None => page(&setup_page(&place, &place.of(raw))),
+    }
+}
+
+/// An External ID belongs to one connection: where none is given, one is made, and stands in the page's address from then on.
+fn with_external_id(place: &Place, raw: &RawRequest) -> Result<Option<Response>, Problem> {
+    let states_one = matches!(raw.trust.as_str(), "external-id" | "two-layer");
+    if !states_one || !raw.external_id.trim().is_empty() {
+        return Ok(None);
+    }
+    let failed = |cause: &dyn std::fmt::Display| {
+        tracing::error!(error = %cause, "no External ID could be made");
+        Problem::internal()
+    };
+    let external_id = ExternalId::generate().map_err(|error| failed(&error))?.to_string();
+    let query = query_of(&RawRequest { external_id, ..raw.clone() });
+    let location = format!("{}{}?{query}", place.base_path, place.here);
+    let location = HeaderValue::from_str(&location).map_err(|error| failed(&error))?;
+    Ok(Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()))
 }
 
 /// `GET /setup/download`

@@ -8,7 +8,7 @@ use driftwise_contract::proof::ProofOutcome;
 
 use super::lint::{self, Pasted};
 use super::view::pages::{OrgLine, OrgView, OrgsPage, ProofView};
-use super::{AskedQuery, Place, Wanted, asked, download, facts, files, setup_page};
+use super::{AskedQuery, Place, Wanted, asked, download, facts, files, setup_page, with_external_id};
 use crate::Error;
 use crate::app::App;
 use crate::clock::rfc3339;
@@ -57,6 +57,9 @@ pub(in crate::http) async fn show(
     query: AskedQuery<RawRequest>,
 ) -> Result<Response, Problem> {
     let known = known(&app, &signed_in, &org, asked(query)?).await?;
+    if let Some(response) = with_external_id(&known.place, &known.raw)? {
+        return Ok(response);
+    }
     let mut page = setup_page(&known.place, &known.raw);
     if let Some(made) = &mut page.made {
         made.proof = known.proof;
