@@ -52,6 +52,8 @@ put_user() {
     say "The user $name is there already."
   else
     aws iam create-user --cli-input-json "$create" >/dev/null
+    # IAM refuses a trust policy that names a user it does not see yet.
+    aws iam wait user-exists --user-name="$name"
     say "The user $name is made."
   fi
 }

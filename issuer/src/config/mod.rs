@@ -14,6 +14,7 @@ mod metrics;
 mod publication;
 mod raw;
 mod server;
+mod setup;
 mod store;
 mod telemetry;
 mod web;
@@ -35,6 +36,7 @@ pub use metrics::Metrics;
 pub use publication::{Bucket, Publication};
 pub use raw::ConfigError;
 pub use server::{ForwardedHeader, Server, TlsFiles};
+pub use setup::Setup;
 pub use store::Store;
 pub use telemetry::Telemetry;
 pub use web::{Web, WebOrigin};
@@ -63,6 +65,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[telemetry]`
     pub telemetry: Telemetry,
+    /// `[setup]`
+    pub setup: Setup,
     /// `[web]`
     pub web: Web,
     /// What the operator should know although it stops nothing: to be logged once the log is there.
@@ -82,6 +86,7 @@ impl Config {
             log: Log::default(),
             metrics: Metrics::default(),
             telemetry: Telemetry::default(),
+            setup: Setup::default(),
             web: Web::default(),
             warnings: Vec::new(),
         }

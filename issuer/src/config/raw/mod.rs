@@ -14,8 +14,8 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, publication, server, store,
-    telemetry, web,
+    Config, DEFAULT_FILE, base_path, environment, federation, keys, limits, log, metrics, publication, server, setup,
+    store, telemetry, web,
 };
 
 /// What is wrong with the configuration: every fault that was found, one per line.
@@ -57,6 +57,7 @@ struct RawConfig {
     log: log::Raw,
     metrics: metrics::Raw,
     telemetry: telemetry::Raw,
+    setup: setup::Raw,
     web: web::Raw,
 }
 
@@ -326,6 +327,7 @@ impl RawConfig {
         self.limits.parse(&mut config.limits, &mut faults);
         self.metrics.parse(&mut config.metrics, config.server.listen, &mut faults);
         self.telemetry.parse(&mut config.telemetry, &mut faults);
+        self.setup.parse(&mut config.setup, &mut faults);
         self.web.parse(&mut config.web, &mut faults);
         if faults.told.is_empty() { Ok(config) } else { Err(ConfigError { faults: faults.told }) }
     }

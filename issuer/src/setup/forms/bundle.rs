@@ -64,7 +64,9 @@ fn readme(plan: &SetupPlan, quick_create: Option<&QuickCreate>, is_large: bool) 
     let provider = plan.provider.as_ref();
     let add_client_id = provider.map(|provider| {
         let request = |client_id| json!({"OpenIDConnectProviderArn": provider.arn, "ClientID": client_id}).to_string();
-        client_ids(provider).into_iter().map(request).collect::<Vec<_>>().join("\n")
+        let requests = client_ids(provider).into_iter().map(request).collect::<Vec<_>>().join("\n");
+        // It stands between single quotes of a shell.
+        requests.replace('\'', "'\\''")
     });
     let first_role = plan.roles.first().map_or("driftwise", |role| role.name.as_str());
     let readme = Readme {
