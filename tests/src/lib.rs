@@ -3,5 +3,6 @@
 //! Nothing here is part of the product; it may know issuer and agent, they never know it.
 
 pub mod demo;
+pub mod deploy;
 pub mod sandbox;
 pub mod stage;

@@ -13,6 +13,7 @@ mod publication;
 mod refusals;
 mod replicas;
 mod revocation;
+mod setup_forms;
 mod unseen;
 
 use std::path::Path;

@@ -75,7 +75,9 @@ pub(super) fn create_version(iam: &mut IamState, request: &IamRequest<'_>) -> Re
             version.is_default = false;
         }
     }
-    let id = format!("v{}", policy.versions.len() + 1);
+    // Above every number that is left, whatever was deleted in between.
+    let last = policy.versions.last().and_then(|version| version.id.strip_prefix('v')?.parse::<usize>().ok());
+    let id = format!("v{}", last.unwrap_or_default() + 1);
     let version = PolicyVersion { id, document, is_default, created: request.now };
     let answer = request.reply(|xml| xml.within("PolicyVersion", |xml| write_version(xml, &version)));
     policy.versions.push(version);
@@ -120,6 +122,30 @@ pub(super) fn read_version(iam: &mut IamState, request: &IamRequest<'_>) -> Resu
             write_version(xml, version);
         });
     }))
+}
+
+pub(super) fn list_versions(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
+    let policy = find(iam, request.params.required("PolicyArn")?)?;
+    // The newest first, as AWS lists them.
+    let page = Page::cut(policy.versions.iter().rev().collect(), &request.params)?;
+    Ok(request.reply(|xml| {
+        xml.list("Versions", page.items, write_version);
+        Page::<PolicyVersion>::write_end(page.marker.as_deref(), xml);
+    }))
+}
+
+pub(super) fn delete_version(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
+    let arn = request.params.required("PolicyArn")?;
+    let unwanted = request.params.required("VersionId")?;
+    let policy = iam.policies.get_mut(arn).ok_or_else(|| missing(arn))?;
+    let Some(place) = policy.versions.iter().position(|version| version.id == unwanted) else {
+        return Err(no_such_entity(format!("Policy {arn} version {unwanted} does not exist or is not attachable.")));
+    };
+    if policy.versions[place].is_default {
+        return Err(delete_conflict("Cannot delete the default version of a policy."));
+    }
+    policy.versions.remove(place);
+    Ok(request.acknowledge())
 }
 
 pub(super) fn delete(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {

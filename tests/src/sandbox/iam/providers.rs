@@ -96,6 +96,7 @@ pub(super) fn read(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answe
         xml.text("Url", &provider.url);
         xml.strings("ClientIDList", &provider.client_ids);
         xml.strings("ThumbprintList", &provider.thumbprints);
+        xml.strings("ThumbprintList", &provider.thumbprints);
         xml.text("CreateDate", iso8601(provider.created));
         write::tags(xml, &provider.tags);
     }))
@@ -123,6 +124,14 @@ pub(super) fn add_client_id(iam: &mut IamState, request: &IamRequest<'_>) -> Res
     }
     check_client_ids(&client_ids)?;
     provider.client_ids = client_ids;
+    Ok(request.acknowledge())
+}
+
+/// Replaces the whole list.
+pub(super) fn update_thumbprints(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
+    let thumbprints = request.params.strings("ThumbprintList");
+    check_thumbprints(&thumbprints)?;
+    find(iam, request)?.thumbprints = thumbprints;
     Ok(request.acknowledge())
 }
 

@@ -139,6 +139,17 @@ pub(super) fn tag(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer
     Ok(request.acknowledge())
 }
 
+/// Description and longest session; each only where it is given.
+pub(super) fn update(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
+    let role = iam.role(request.params.required("RoleName")?)?;
+    let max_session_s = request.params.integer_within("MaxSessionDuration", 3_600..=43_200)?;
+    if let Some(description) = request.params.optional("Description") {
+        role.description = Some(description.to_owned());
+    }
+    role.max_session_s = max_session_s.unwrap_or(role.max_session_s);
+    Ok(request.reply(|_| {}))
+}
+
 pub(super) fn update_trust(iam: &mut IamState, request: &IamRequest<'_>) -> Result<Answer, AwsError> {
     let document = request.params.required("PolicyDocument")?;
     let role = iam.role(request.params.required("RoleName")?)?;
