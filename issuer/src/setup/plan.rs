@@ -123,7 +123,13 @@ impl SetupRequest {
             users: self.users()?,
             attach_by_hand: Vec::new(),
         };
-        if let Some(reader) = state::reader_role(self)?.filter(|reader| reader.arn.account_id() == self.account()) {
+        if let Some(reader) = state::reader_role(self)? {
+            if reader.arn.account_id() != self.account() {
+                plan.notes.push(Note::remark(
+                    "The state reader lies in another account: register it for the org as well, for the issuer mints tokens for \
+                     registered roles only.",
+                ));
+            }
             plan.roles.push(reader);
         }
         for kind in [DocumentKind::BucketPolicy, DocumentKind::KeyPolicy] {
@@ -139,7 +145,12 @@ impl SetupRequest {
     /// The documents of a kind. Several where one would pass AWS's limits, or where several buckets or keys have one each.
     pub fn document(&self, kind: DocumentKind) -> Result<Vec<Document>, SetupError> {
         match kind {
-            DocumentKind::TrustPolicy => Ok(vec![trust::trust_policy(self)?]),
+            DocumentKind::TrustPolicy => {
+                let reader =
+                    self.state_reader.as_ref().map(|reader| trust::trust_policy_of(self, reader)).transpose()?;
+                let reader = reader.map(|document| document.named("state-reader-trust-policy"));
+                Ok(std::iter::once(trust::trust_policy(self)?).chain(reader).collect())
+            }
             DocumentKind::PermissionPolicy => match &self.access {
                 AccessLevel::ReadOnlyAccess => {
                     let reading = match &self.state_reader {
@@ -162,11 +173,6 @@ impl SetupRequest {
         }
     }
 
-    /// The plan for the account of the state reader, where there is one and its account is not the role's.
-    pub fn state_reader_plan(&self) -> Result<Option<SetupPlan>, SetupError> {
-        state::reader_plan(self)
-    }
-
     fn provider(&self) -> Option<OidcProvider> {
         let TrustChoice::Federated { .. } = self.trust else { return None };
         Some(OidcProvider {
@@ -179,15 +185,17 @@ impl SetupRequest {
 
     fn users(&self) -> Result<Vec<User>, SetupError> {
         let TrustChoice::TwoLayer { user, .. } = &self.trust else { return Ok(Vec::new()) };
-        Ok(vec![User {
-            name: user.name().to_owned(),
-            path: user.path().to_owned(),
-            inline: vec![InlinePolicy {
-                name: format!("assume-{}", self.role.role_name()),
-                document: trust::user_policy(&self.role)?,
-            }],
-            tags: self.tags(),
-        }])
+        let mut inline = vec![InlinePolicy {
+            name: format!("assume-{}", self.role.role_name()),
+            document: trust::user_policy(&self.role)?,
+        }];
+        if let Some(reader) = &self.state_reader {
+            inline.push(InlinePolicy {
+                name: format!("assume-state-reader-{}", reader.role_name()),
+                document: trust::user_policy(reader)?,
+            });
+        }
+        Ok(vec![User { name: user.name().to_owned(), path: user.path().to_owned(), inline, tags: self.tags() }])
     }
 
     fn scan_role(&self, trust: Document) -> Result<Role, SetupError> {

@@ -209,13 +209,14 @@ fn bucket_and_key_policy_admit_the_role_and_where_wanted_only_with_the_orgs_tag(
 fn a_state_reader_reads_in_the_roles_place() {
     let raw = RawRequest { state_reader: "state-reader".to_owned(), ..raw() };
     let request = parse(&raw);
-    let plan = request.state_reader_plan().unwrap().unwrap();
-    let [reader] = plan.roles.as_slice() else { panic!("one role") };
+    let plan = request.plan().unwrap();
+    let [_, reader] = plan.roles.as_slice() else { panic!("two roles") };
     assert_eq!(reader.arn.as_str(), "arn:aws:iam::999988887777:role/state-reader");
-    let provider = plan.provider.unwrap();
-    assert_eq!(provider.arn, "arn:aws:iam::999988887777:oidc-provider/id.example.com/base");
     let trust = reader.trust.to_string();
-    assert!(trust.contains(&provider.arn) && trust.contains(&format!("org-{ORG}")), "{trust}");
+    let provider = "arn:aws:iam::999988887777:oidc-provider/id.example.com/base";
+    assert!(trust.contains(provider) && trust.contains(&format!("org-{ORG}")), "{trust}");
+    assert!(plan.notes.iter().any(|note| note.text.contains("register it")), "{:?}", plan.notes);
+    assert_eq!(documents(&raw, DocumentKind::TrustPolicy)[1].policy, reader.trust);
     let states = only(&raw, DocumentKind::StatePolicy).policy;
     assert_eq!(reader.managed_policies[0].document, states);
     assert!(reader.managed_policy_arns.is_empty() && reader.inline.is_empty());
@@ -232,9 +233,14 @@ fn a_state_reader_reads_in_the_roles_place() {
             .to_string()
             .contains("999988887777:role/state-reader")
     );
-    let same_account = RawRequest { state_account: String::new(), ..raw };
-    assert!(parse(&same_account).state_reader_plan().unwrap().is_none());
+    let same_account = RawRequest { state_account: String::new(), ..raw.clone() };
     assert_eq!(parse(&same_account).plan().unwrap().roles.len(), 2);
+    let two_layer = RawRequest { trust: "two-layer".to_owned(), external_id: "dw-1234567890".to_owned(), ..raw };
+    let users = parse(&two_layer).plan().unwrap().users;
+    assert!(
+        users[0].inline[1].document.to_string().contains(reader.arn.as_str()),
+        "the user may assume the reader as well"
+    );
 }
 
 #[test]

@@ -29,5 +29,5 @@ pub use location::{BucketName, KeyPrefix, StateLocation};
 pub(super) use bucket::bucket_policies;
 pub(super) use key::key_policies;
 pub(super) use policy::{reasons as reading_reasons, state_policy};
-pub(super) use reader::{reader_plan, reader_role};
+pub(super) use reader::reader_role;
 pub(super) use reading::ReadingView;

@@ -22,6 +22,11 @@ pub(in crate::setup) fn state_policy(request: &SetupRequest) -> Result<Document,
     let has_keys = reading.keys.is_some();
     let document = Document::new(kind, "State access", render(&View { reading })?);
     let document = document.explained(|said| reasons(said, request.states.len()));
+    let document = if document.fits() {
+        document
+    } else {
+        document.with_note(Note::warning("AWS takes 6,144 characters: name shorter prefixes, or whole buckets."))
+    };
     Ok(if has_keys {
         document
     } else {

@@ -94,9 +94,8 @@ impl Ask<'_> {
     /// for what. The encryption context is the object's ARN, or the bucket's where it has a bucket key (S3 user guide, "Using
     /// SSE-KMS": "Encryption context", "S3 Bucket Keys").
     pub(super) fn may_use_key(&self, action: &str, key_arn: &str, object: &str) -> S3Result<()> {
-        let of_object = with_bucket(self.world, self.bucket, |_, bucket| match bucket.has_bucket_key {
-            true => bucket.arn(),
-            false => format!("{}/{object}", bucket.arn()),
+        let of_object = with_bucket(self.world, self.bucket, |_, bucket| {
+            if bucket.has_bucket_key { bucket.arn() } else { format!("{}/{object}", bucket.arn()) }
         });
         let mut context = Context::new();
         context
