@@ -5,6 +5,7 @@ mod attacks;
 mod faults;
 mod provider;
 mod refusals;
+mod setup_documents;
 mod signatures;
 mod stage;
 mod web_identity;
