@@ -6,6 +6,7 @@ mod faults;
 mod provider;
 mod refusals;
 mod setup_documents;
+mod setup_trust;
 mod signatures;
 mod stage;
 mod web_identity;
