@@ -161,6 +161,13 @@ impl Browser {
         element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
+    /// Presses what leads to another page, and waits until this one is gone.
+    pub(crate) async fn leave_by(&self, css: &str) {
+        let page = self.find("html").await;
+        self.click(css).await;
+        page.wait_until().stale().await.unwrap_or_else(|error| panic!("{css} leads nowhere: {error}"));
+    }
+
     /// Types into an emptied field.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         let field = self.find(css).await;

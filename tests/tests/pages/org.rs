@@ -45,19 +45,19 @@ async fn an_admin_signs_in_by_link_makes_documents_of_an_org_and_has_a_bad_polic
     see(&browser, "link").await;
     browser.fill("#password", "correct horse battery staple").await;
     browser.fill("#again", "correct horse battery staple").await;
-    browser.click("main button[type=submit]").await;
+    browser.leave_by("main button[type=submit]").await;
     browser.goto(&stage.url("/orgs")).await;
     see(&browser, "orgs").await;
     assert!(browser.text("main").await.contains("1 account registered"));
 
-    browser.click("main a.card").await;
+    browser.leave_by("main a.card").await;
     see(&browser, "org-setup-empty").await;
     assert_eq!(browser.count("article.document").await, 0, "nothing is made of nothing");
     browser.fill("#account", ACCOUNT_ID).await;
     browser.fill("#role", "scan").await;
     browser.fill("#region", "eu-central-1").await;
     browser.fill("#state", "acme-states/prod/").await;
-    browser.click("form[method=get] button[type=submit]").await;
+    browser.leave_by("form[method=get] button[type=submit]").await;
     let trust = browser.text("#json article.document").await;
     assert!(trust.contains(&format!("org-{org}")), "the org is filled in: {trust}");
     assert!(browser.text("#prove").await.contains("registered"), "the issuer knows the role");
@@ -76,7 +76,7 @@ async fn an_admin_signs_in_by_link_makes_documents_of_an_org_and_has_a_bad_polic
         .execute("document.getElementById('policy').value = arguments[0]", vec![json!(policy)])
         .await
         .expect("the box takes text");
-    browser.click("form.paste button[type=submit]").await;
+    browser.leave_by("form.paste button[type=submit]").await;
     assert!(browser.count(".finding").await >= 2, "no sub, and a foreign provider");
     assert!(browser.text(".findings").await.contains("DW-TRUST-"));
     assert!(browser.count(".source li.hit").await >= 1, "the places are shown");
@@ -84,7 +84,7 @@ async fn an_admin_signs_in_by_link_makes_documents_of_an_org_and_has_a_bad_polic
     assert_eq!(kept, policy, "what was pasted is still there");
     see(&browser, "org-lint").await;
 
-    browser.click("form[action$='/sign-out'] button").await;
+    browser.leave_by("form[action$='/sign-out'] button").await;
     browser.goto(&stage.url(&format!("/orgs/{org}/setup"))).await;
     assert!(browser.driver().current_url().await.unwrap().path().ends_with("/sign-in"), "signed out");
     see(&browser, "sign-in").await;

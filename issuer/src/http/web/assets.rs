@@ -1,5 +1,7 @@
 //! The files that pages load: the style sheet, the script, the icon. They are part of the program, so that a page and its
-//! files are of one version; an ETag lets browsers keep them, and a new version of the program is taken up at once.
+//! files are of one version; an `ETag` lets browsers keep them, and a new version of the program is taken up at once.
+
+use std::fmt::Write as _;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use axum::http::{HeaderValue, StatusCode};
@@ -49,8 +51,13 @@ fn asset(media_type: &'static str, content: &'static str, headers: &HeaderMap) -
 
 fn etag(content: &str) -> String {
     let digest = Sha256::digest(content.as_bytes());
-    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    let mut etag = String::from("\"");
+    for byte in digest.iter().take(12) {
+        // Writing to a string can't fail.
+        let _ = write!(etag, "{byte:02x}");
+    }
+    etag.push('"');
+    etag
 }
 
 #[cfg(test)]

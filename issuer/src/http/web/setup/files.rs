@@ -65,7 +65,7 @@ fn file(document: &Document) -> OutputFile {
 
 /// One file as a download; the first where none is named.
 pub(super) fn download(request: &SetupRequest, form: As, path: &str) -> Result<Response, Problem> {
-    let mut all = files(request, form).map_err(refused)?.into_iter();
+    let mut all = files(request, form).map_err(|error| refused(&error))?.into_iter();
     let file = all.find(|file| path.is_empty() || file.path == path).ok_or_else(Problem::not_found)?;
     Ok(attachment(&file.path.replace('/', "-"), file.media_type, file.text.into_bytes()))
 }
@@ -88,7 +88,7 @@ pub(super) fn bundle(request: &SetupRequest) -> Result<Response, Problem> {
         Ok(all)
     };
     let files: Vec<(String, String)> =
-        packed().map_err(refused)?.into_iter().map(|file| (file.path, file.text)).collect();
+        packed().map_err(|error| refused(&error))?.into_iter().map(|file| (file.path, file.text)).collect();
     let bytes = archive(&files).map_err(|error| {
         tracing::error!(error = %error, "a bundle could not be packed");
         Problem::internal()
@@ -109,7 +109,7 @@ fn archive(files: &[(String, String)]) -> zip::result::ZipResult<Vec<u8>> {
 }
 
 /// What can't be made of answers that are right each by itself.
-fn refused(error: SetupError) -> Problem {
+fn refused(error: &SetupError) -> Problem {
     Problem::request_invalid(error.to_string())
 }
 
