@@ -31,11 +31,12 @@ pub(in crate::cli) struct Arguments {
     /// The role that is asked for [default: the one that the token is pinned to]
     #[arg(long, value_name = "ARN")]
     role: Option<RoleArn>,
-    /// The STS server offers every claim as a condition key (Ceph RGW, MinIO); AWS's does not
+    /// The STS server offers every claim as a condition key (as that of Ceph RGW does); AWS's does not
     #[arg(long)]
     exposes_claims: bool,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "clap takes a function that may fail")]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.into())
 }

@@ -88,7 +88,7 @@ rules! {
     KeyCase = "DW-TRUST-017", Warning, "A condition key is spelled in another case.";
     OtherOrgGetsIn = "DW-TRUST-018", Error, "Another org's token gets in.";
     OrgKeptOut = "DW-TRUST-019", Error, "The org's own token is kept out.";
-    AbsentKey = "DW-TRUST-020", Error, "AssumeRoleWithWebIdentity does not have this condition key.";
+    AbsentKey = "DW-TRUST-020", Error, "The call of a web identity does not have this condition key.";
     OtherProviderOpen = "DW-TRUST-021", Error, "Another provider's subject is not checked.";
     DeletedPrincipal = "DW-TRUST-022", Warning, "The principal was deleted.";
     ExternalIdMissing = "DW-EXTID-001", Error, "The external id is not checked.";

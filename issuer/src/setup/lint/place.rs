@@ -73,6 +73,9 @@ const STRICT: ParseOptions = ParseOptions {
 pub(super) fn read(text: &str) -> Result<Node, Unreadable> {
     // serde_json stops at 128 levels, before anything that recurses could run out of stack.
     let strict = serde_json::from_str::<Value>(text);
+    if let (Err(refusal), true) = (&strict, text.starts_with('\u{feff}') || text.trim_start().starts_with('%')) {
+        return Err(plain(text, refusal));
+    }
     let too_deep = strict.as_ref().is_err_and(|error| error.to_string().starts_with("recursion limit"));
     let collect = CollectOptions::default();
     match (strict, too_deep) {
@@ -271,7 +274,7 @@ mod tests {
             ("{\"a\": 1", 0, "not closed"),
             ("{} {}", 3, "more than one"),
             ("\u{feff}{}", 0, "byte order mark"),
-            ("%7B%7D", 0, ""),
+            ("%7B%7D", 0, "percent-encoded"),
             ("{\"a\": \"\\ud800\"}", 0, ""),
             ("{\"a\": 1e999}", 0, ""),
         ] {

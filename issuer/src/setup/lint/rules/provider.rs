@@ -92,15 +92,13 @@ impl Provider {
     /// Whether its tokens are those of the issuer in question. Without an issuer: whether it is none of the well-known.
     pub(super) fn is_ours(&self, context: &LintContext) -> bool {
         let url = folded(&self.url);
-        match &context.issuer {
-            Some(settings) => is_issuer(&url, &settings.issuer),
-            None => {
-                let host = url.split('/').next().unwrap_or_default();
-                // EKS: oidc.eks.<region>.amazonaws.com/id/<cluster>, and its twin in China.
-                let is_cluster = host.starts_with("oidc.eks.") || host.starts_with("oidc-eks.");
-                !is_cluster && !WELL_KNOWN.contains(&host)
-            }
+        if let Some(settings) = &context.issuer {
+            return is_issuer(&url, &settings.issuer);
         }
+        let host = url.split('/').next().unwrap_or_default();
+        // EKS: oidc.eks.<region>.amazonaws.com/id/<cluster>, and its twin in China.
+        let is_cluster = host.starts_with("oidc.eks.") || host.starts_with("oidc-eks.");
+        !is_cluster && !WELL_KNOWN.contains(&host)
     }
 }
 

@@ -235,24 +235,21 @@ fn subject(linter: &mut Linter<'_>, condition: &ConditionView, value: &Word) -> 
     }
     let ignores_case = condition.comparison().is_some_and(|comparison| comparison.as_str() == "StringEqualsIgnoreCase");
     let text = if ignores_case { value.text.to_lowercase() } else { value.text.clone() };
-    match text.parse::<OrgSubject>() {
-        Ok(subject) => Some(subject),
-        Err(_) => {
-            let lower = text.to_lowercase();
-            let meant =
-                [lower.clone(), format!("org-{lower}")].into_iter().find(|text| text.parse::<OrgSubject>().is_ok());
-            // Without an issuer in hand it may be somebody else's, with other subjects.
-            let known = linter.context.issuer.is_some() || meant.is_some();
-            linter.find_as(
-                Rule::OtherOrg,
-                if known { Severity::Error } else { Severity::Warning },
-                &value.spot,
-                format!("no token has the subject {}: subjects are org-<uuid> in lower case", shown(&value.text)),
-                format!("Write {}.", meant.unwrap_or(own)),
-            );
-            None
-        }
+    if let Ok(subject) = text.parse::<OrgSubject>() {
+        return Some(subject);
     }
+    let lower = text.to_lowercase();
+    let meant = [lower.clone(), format!("org-{lower}")].into_iter().find(|text| text.parse::<OrgSubject>().is_ok());
+    // Without an issuer in hand it may be somebody else's, with other subjects.
+    let known = linter.context.issuer.is_some() || meant.is_some();
+    linter.find_as(
+        Rule::OtherOrg,
+        if known { Severity::Error } else { Severity::Warning },
+        &value.spot,
+        format!("no token has the subject {}: subjects are org-<uuid> in lower case", shown(&value.text)),
+        format!("Write {}.", meant.unwrap_or(own)),
+    );
+    None
 }
 
 fn audiences(linter: &mut Linter<'_>, claims: &[OnClaim<'_>]) {
