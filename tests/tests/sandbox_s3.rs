@@ -260,7 +260,7 @@ async fn put_encrypted(sandbox: &Sandbox, key: &str) {
         .unwrap();
 }
 
-fn whole_policy(account: &str, more: Value) -> String {
+fn whole_policy(account: &str, more: &Value) -> String {
     let mut statements = vec![
         json!({"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}),
     ];
@@ -309,9 +309,9 @@ async fn across_accounts_the_keys_policy_must_admit_the_reader_who_must_be_allow
     };
     let object = format!("arn:aws:s3:::{STATE_BUCKET}/secret.tfstate");
     let put = |policy: String| kms.put_key_policy().key_id(&key).policy(policy).send();
-    put(whole_policy(ACCOUNT_ID, admits("arn:aws:s3:::another-bucket/secret.tfstate"))).await.unwrap();
+    put(whole_policy(ACCOUNT_ID, &admits("arn:aws:s3:::another-bucket/secret.tfstate"))).await.unwrap();
     assert_eq!(code(&read(&keyed).await.unwrap_err()), "AccessDenied", "the encryption context is another object's");
-    put(whole_policy(ACCOUNT_ID, admits(&object))).await.unwrap();
+    put(whole_policy(ACCOUNT_ID, &admits(&object))).await.unwrap();
     assert!(read(&keyed).await.is_ok());
     assert_eq!(code(&read(&keyless).await.unwrap_err()), "AccessDenied", "the key's policy alone is not enough");
 
@@ -320,7 +320,7 @@ async fn across_accounts_the_keys_policy_must_admit_the_reader_who_must_be_allow
         account.buckets.get_mut(STATE_BUCKET).unwrap().has_bucket_key = true;
     });
     assert_eq!(code(&read(&keyed).await.unwrap_err()), "AccessDenied", "with a bucket key the context is the bucket's");
-    put(whole_policy(ACCOUNT_ID, admits(&bucket))).await.unwrap();
+    put(whole_policy(ACCOUNT_ID, &admits(&bucket))).await.unwrap();
     assert!(read(&keyed).await.is_ok());
 }
 

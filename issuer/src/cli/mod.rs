@@ -54,6 +54,7 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it lives as long as the program")]
 enum Command {
     /// Run the issuer until it is told to stop (SIGINT, SIGTERM)
     Serve(serve::Arguments),

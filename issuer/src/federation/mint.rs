@@ -157,7 +157,7 @@ impl Minter<'_> {
         let record = Record::new(Chain::Org(org), self.clock.now_ms(), minting.actor.clone(), event);
         let entry = LedgerEntry {
             record: record.from(minting.address),
-            assertion: minting.assertion.clone(),
+            assertion: minting.assertion,
             authority: Some(version),
         };
         drop(on_the_way);

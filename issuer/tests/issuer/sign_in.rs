@@ -192,7 +192,7 @@ async fn of_two_who_use_a_link_at_once_one_becomes_the_admin() {
     let mut statuses = [both.0.status, both.1.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 404]);
-    assert_eq!(admins::list(&mut *issuer.store.connection().await.unwrap()).await.unwrap().len(), 1);
+    assert_eq!(admins::list(&mut issuer.store.connection().await.unwrap()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_reset_link_sets_the_password_and_ends_every_session() {
     admin(&issuer, "ada").await;
     let mut old = Browser::new(&issuer);
     assert_eq!(old.sign_in("ada", PASSWORD).await.status, 303);
-    let id = admins::list(&mut *issuer.store.connection().await.unwrap()).await.unwrap()[0].id;
+    let id = admins::list(&mut issuer.store.connection().await.unwrap()).await.unwrap()[0].id;
     let reset = link(&issuer, LinkPurpose::Reset, Some("ada"), Some(id)).await;
     let mut new = Browser::new(&issuer);
     // The name in the form is only shown.
@@ -650,7 +650,7 @@ fn each_start_prints_a_link_for_the_first_admin_until_there_is_one() {
         let path = program.directory.path().join("issuer.db");
         let store = driftwise_issuer::store::Store::open_existing(&path).await.unwrap();
         let id = AdminId::from_uuid(uuid::Uuid::new_v4());
-        admins::insert(&mut *store.connection().await.unwrap(), id, &"ada".parse().unwrap(), 1).await.unwrap();
+        admins::insert(&mut store.connection().await.unwrap(), id, &"ada".parse().unwrap(), 1).await.unwrap();
         store.close().await;
     });
     assert_eq!(links_of_a_start(&program), Vec::<String>::new());

@@ -124,7 +124,7 @@ fn expected(plan: &SetupPlan) -> LiveSetup {
         (arn, LivePolicy { description, document: policy.document.canonicalize() })
     };
     let mut setup = LiveSetup::default();
-    for provider in &plan.provider {
+    if let Some(provider) = &plan.provider {
         let live = LiveProvider {
             issuer: provider.url.to_string(),
             client_ids: provider.client_ids.iter().map(ToString::to_string).collect(),

@@ -1,4 +1,4 @@
-//! Chromium as a person uses it: over WebDriver, with a profile of its own that is thrown away, on a port of the driver's choice.
+//! Chromium as a person uses it: over `WebDriver`, with a profile of its own that is thrown away, on a port of the driver's choice.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -223,6 +223,7 @@ impl Browser {
     }
 
     /// axe-core finds nothing that is serious or worse.
+    #[expect(clippy::print_stderr, reason = "lesser faults are for whoever looks at the pages")]
     pub(crate) async fn assert_accessible(&self, page: &str) {
         self.driver.execute(self.axe.as_str(), Vec::new()).await.expect("axe-core loads");
         let script = "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(\
@@ -234,7 +235,7 @@ impl Browser {
             all.iter().filter(|v| matches!(v["impact"].as_str(), Some("serious" | "critical"))).collect();
         assert!(bad.is_empty(), "{page}: {}", serde_json::to_string_pretty(&bad).unwrap());
         for lesser in all {
-            println!("{page}: {} ({}): {}", lesser["id"], lesser["impact"], lesser["nodes"]);
+            eprintln!("{page}: {} ({}): {}", lesser["id"], lesser["impact"], lesser["nodes"]);
         }
     }
 

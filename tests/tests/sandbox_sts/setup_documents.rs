@@ -225,7 +225,7 @@ fn the_issuers_session_policy_means_what_the_agents_means() {
         let sources: Vec<_> =
             states.iter().map(|bucket| StateSource::parse(&format!("s3://{bucket}/prod/")).unwrap()).collect();
         let agents = SessionPolicy::of(SessionScope::Scan, Partition::Aws, &sources).unwrap().inline.unwrap();
-        let state = states.iter().map(|bucket| format!("{bucket}/prod/\n")).collect();
+        let state = states.iter().map(|bucket| format!("{bucket}/prod/")).collect::<Vec<_>>().join("\n");
         let request = RawRequest { state, ..raw() }.parse(&facts).unwrap();
         let issuers = &request.document(DocumentKind::SessionPolicy).unwrap()[0].policy;
         let without_sids = {

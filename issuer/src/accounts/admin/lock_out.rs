@@ -4,6 +4,7 @@
 //! A failure is counted before the password is looked at and taken back where it fits: attempts at the same moment are counted
 //! one after the other. An attempt while locked out is answered without a look at the password, and not counted.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -75,7 +76,11 @@ impl LockOut {
     /// The name or network as the store knows it: neither can be read off, nor tested without the pepper.
     pub fn subject(self, key: &SubjectKey, text: &str) -> String {
         let tag = hmac::sign(&key.0, format!("{}\n{text}", self.kind).as_bytes());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = String::with_capacity(2 * tag.as_ref().len());
+        for byte in tag.as_ref() {
+            // Writing to a String can't fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
         format!("{}:{}", self.kind, &hex[..SUBJECT_DIGITS])
     }
 }

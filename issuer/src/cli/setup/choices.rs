@@ -58,7 +58,7 @@ pub(in crate::cli) struct Choices {
     /// Let wildcards by service (ec2:Describe*) stand for lists of actions
     #[arg(long, help_heading = "Permissions")]
     compact: bool,
-    /// A bucket that holds Terraform state: its name, or s3://bucket/prefix; may be given several times
+    /// A bucket that holds Terraform state: its name, or `s3://bucket/prefix`; may be given several times
     #[arg(long, value_parser = state_address, help_heading = "Terraform state")]
     bucket: Vec<String>,
     /// The beginning of the state's keys in each --bucket; may be given several times [default: the whole bucket]

@@ -35,12 +35,11 @@ struct Several(usize);
 pub(super) async fn run(arguments: &Arguments, mut context: Context<'_>) -> anyhow::Result<()> {
     let request = arguments.choices.request(&context).await?;
     let plan = request.plan()?;
-    let files = match arguments.render_as {
-        Some(form) => render(&plan, Selection::Everything, form)?,
-        None => {
-            let quick_create = arguments.template_url.as_ref().map(|base| QuickCreate::new(&plan, base, request.org));
-            bundle(&plan, quick_create.as_ref())?
-        }
+    let files = if let Some(form) = arguments.render_as {
+        render(&plan, Selection::Everything, form)?
+    } else {
+        let quick_create = arguments.template_url.as_ref().map(|base| QuickCreate::new(&plan, base, request.org));
+        bundle(&plan, quick_create.as_ref())?
     };
     out(&plan, files, &arguments.output, &mut context)
 }

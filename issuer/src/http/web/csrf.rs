@@ -17,7 +17,7 @@ use axum::body::Bytes;
 use axum::extract::{Form, FromRequest, FromRequestParts as _, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -74,10 +74,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for CsrfForm<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        require_own_page(&parts.headers, app.web().origin()).map_err(|problem| problem.into_response())?;
+        require_own_page(&parts.headers, app.web().origin()).map_err(axum::response::IntoResponse::into_response)?;
         let signed_in = SignedIn::from_request_parts(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
-        let form = read(request, app, signed_in.secret()).await.map_err(|problem| problem.into_response())?;
+        let form = read(request, app, signed_in.secret()).await.map_err(axum::response::IntoResponse::into_response)?;
         Ok(Self(form))
     }
 }

@@ -149,15 +149,13 @@ fn choose(link: &Link, chosen: &Chosen) -> Result<(SignInName, NewPassword), Fau
     }
     // Held to the policy under any name, so that all faults are told at once.
     let nobody = || "nobody".parse::<SignInName>().ok();
-    let password = match (TypedPassword::new(&chosen.password), name.clone().or_else(nobody)) {
-        (Some(typed), Some(name)) => {
+    let password =
+        if let (Some(typed), Some(name)) = (TypedPassword::new(&chosen.password), name.clone().or_else(nobody)) {
             NewPassword::new(typed, &name).map_err(|fault| faults.password = Some(fault.to_string())).ok()
-        }
-        _ => {
+        } else {
             faults.password = Some("it is longer than 1,024 bytes".into());
             None
-        }
-    };
+        };
     match (name, password) {
         (Some(name), Some(password)) if faults.again.is_none() => Ok((name, password)),
         _ => Err(faults),
@@ -187,16 +185,17 @@ pub(in crate::http) async fn redeem(
         .ok_or_else(Problem::link_invalid)?;
     let admin = match link.admin {
         Some(id) => existing(&mut tx, id).await?,
-        None => match new(&app, &mut tx, &link, &name, &token, address).await? {
-            Some(admin) => admin,
-            None => {
+        None => {
+            if let Some(admin) = new(&app, &mut tx, &link, &name, &token, address).await? {
+                admin
+            } else {
                 // Rolled back: the link is still good for another name.
                 drop(tx);
                 let fault = "another admin has this name; take another one".to_owned();
                 let faults = Faults { name: Some(fault), ..Faults::default() };
                 return form(&app, &headers, &token, &link, &shown, faults);
             }
-        },
+        }
     };
     admins::set_password(&mut tx, admin.id, &hash, now_ms).await.map_err(Error::from)?;
     if link.purpose == LinkPurpose::Reset {

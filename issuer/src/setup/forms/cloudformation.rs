@@ -68,13 +68,13 @@ pub(super) fn template(part: &Part<'_>) -> String {
         before_roles.push(PROVIDER.to_owned());
         outputs.insert(
             "OidcProviderArn".to_owned(),
-            output("The identity provider of the issuer", provider.arn.as_str().into()),
+            output("The identity provider of the issuer", &provider.arn.as_str().into()),
         );
     }
     for user in part.users() {
         let id = names.logical_id("User", &user.name);
         resources.insert(id.clone(), user_resource(user));
-        outputs.insert(format!("{id}Arn"), output("The user", json!({"Fn::GetAtt": [id, "Arn"]})));
+        outputs.insert(format!("{id}Arn"), output("The user", &json!({"Fn::GetAtt": [id, "Arn"]})));
         before_roles.push(id);
     }
     for role in &plan.roles {
@@ -86,7 +86,7 @@ pub(super) fn template(part: &Part<'_>) -> String {
     format!("{:#}\n", Value::Object(document))
 }
 
-fn output(description: &str, value: Value) -> Value {
+fn output(description: &str, value: &Value) -> Value {
     json!({"Condition": RIGHT_ACCOUNT, "Description": description, "Value": value})
 }
 
@@ -130,7 +130,7 @@ fn role_resources(
         );
         if !part.makes_roles {
             let arn = policy_arn(part.plan, policy);
-            outputs.insert(format!("{id}Arn"), output("A permission policy of the role", arn.into()));
+            outputs.insert(format!("{id}Arn"), output("A permission policy of the role", &arn.into()));
         }
     }
     if !part.makes_roles {
@@ -158,7 +158,7 @@ fn role_resources(
     }
     outputs.insert(
         format!("{role_id}Arn"),
-        output("The role: register this ARN with the issuer", json!({"Fn::GetAtt": [role_id, "Arn"]})),
+        output("The role: register this ARN with the issuer", &json!({"Fn::GetAtt": [role_id, "Arn"]})),
     );
     resources.insert(role_id, resource);
 }

@@ -113,7 +113,7 @@ impl OutputFile {
         Self { path: path.into(), media_type, text }
     }
 
-    fn json(path: String, text: String) -> Self {
+    fn json(path: String, text: &str) -> Self {
         Self::new(path, "application/json", format!("{text}\n"))
     }
 }
@@ -196,7 +196,7 @@ fn render_account(plan: &SetupPlan, selection: Selection, form: As) -> Result<Ve
 
 fn by_hand_files(plan: &SetupPlan) -> impl Iterator<Item = OutputFile> {
     plan.attach_by_hand.iter().map(|document| {
-        OutputFile::json(format!("{BY_HAND}{}.json", document.file_stem), document.policy.to_pretty_string())
+        OutputFile::json(format!("{BY_HAND}{}.json", document.file_stem), &document.policy.to_pretty_string())
     })
 }
 
@@ -206,14 +206,14 @@ fn json_files(plan: &SetupPlan, selection: Selection) -> Vec<OutputFile> {
     for role in &plan.roles {
         if wants(DocumentKind::TrustPolicy) {
             let path = format!("{}.trust-policy.json", file_name(&role.name));
-            files.push(OutputFile::json(path, role.trust.to_pretty_string()));
+            files.push(OutputFile::json(path, &role.trust.to_pretty_string()));
         }
         if wants(DocumentKind::PermissionPolicy) {
             let managed = role.managed_policies.iter().map(|policy| (&policy.name, &policy.document));
             let inline = role.inline.iter().map(|policy| (&policy.name, &policy.document));
             for (name, document) in managed.chain(inline) {
                 let path = format!("{}.{}.json", file_name(&role.name), file_name(name));
-                files.push(OutputFile::json(path, document.to_pretty_string()));
+                files.push(OutputFile::json(path, &document.to_pretty_string()));
             }
         }
     }
@@ -221,13 +221,13 @@ fn json_files(plan: &SetupPlan, selection: Selection) -> Vec<OutputFile> {
         for user in &plan.users {
             for policy in &user.inline {
                 let path = format!("{}.{}.json", file_name(&user.name), file_name(&policy.name));
-                files.push(OutputFile::json(path, policy.document.to_pretty_string()));
+                files.push(OutputFile::json(path, &policy.document.to_pretty_string()));
             }
         }
     }
     files.extend(
         plan.attach_by_hand.iter().filter(|document| wants(document.kind)).map(|document| {
-            OutputFile::json(format!("{}.json", document.file_stem), document.policy.to_pretty_string())
+            OutputFile::json(format!("{}.json", document.file_stem), &document.policy.to_pretty_string())
         }),
     );
     files

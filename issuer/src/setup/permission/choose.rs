@@ -112,7 +112,9 @@ pub(super) fn choose(scope: &TypesInScope, allow: &BTreeSet<Action>, compact: bo
             Standing::Surprising(surprise) => {
                 // What can't be granted is missed by nobody.
                 if surprise != Surprise::Unlisted {
-                    types.iter().for_each(|cfn_type| without.entry(*cfn_type).or_default().push(action));
+                    for cfn_type in &types {
+                        without.entry(*cfn_type).or_default().push(action);
+                    }
                 }
                 chosen.left_out.push(LeftOut { action, surprise, types });
             }

@@ -268,7 +268,9 @@ impl TypesInScope {
         }
         if let Some(service) = name.strip_suffix('*').filter(|service| service.ends_with("::") && service.len() > 5) {
             let of_service: Vec<CfnType> = CfnType::all().filter(|known| known.name().starts_with(service)).collect();
-            of_service.iter().for_each(|cfn_type| self.add(*cfn_type));
+            for cfn_type in &of_service {
+                self.add(*cfn_type);
+            }
             return !of_service.is_empty();
         }
         let is_terraform = terraform_type(name).is_some();

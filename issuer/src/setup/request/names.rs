@@ -326,7 +326,7 @@ impl RolePattern {
         // A star stands for characters of a name: with letters in its place it must be one.
         path_and_name(&path_and_name_text.replace('*', "x"))?;
         let name = path_and_name_text.rsplit('/').next().unwrap_or_default();
-        if name.bytes().filter(|b| b.is_ascii_alphanumeric()).count() < 4 && name.contains('*') {
+        if name.bytes().filter(u8::is_ascii_alphanumeric).count() < 4 && name.contains('*') {
             return Err(NameFault::new(
                 "it would spare almost every role: before the * there are too few characters",
                 "name the roles, or give at least four characters of their common name",

@@ -139,11 +139,11 @@ struct Reader<'a> {
 #[derive(Clone, Copy)]
 enum Parted {
     /// By ends of lines: entries may hold blanks and commas.
-    ByLines,
+    Lines,
     /// By blanks and ends of lines: entries may hold commas.
-    ByBlanks,
+    Blanks,
     /// By blanks, ends of lines and commas.
-    ByCommas,
+    Commas,
 }
 
 impl<'a> Reader<'a> {
@@ -173,9 +173,9 @@ impl<'a> Reader<'a> {
     fn entries(&mut self, field: Field, parted: Parted) -> Vec<&'a str> {
         let text = self.raw.text(field);
         let between = |c: char| match parted {
-            Parted::ByLines => c == '\n' || c == '\r',
-            Parted::ByBlanks => c == '\n' || c == '\r' || c == '\t' || c == ' ',
-            Parted::ByCommas => c == '\n' || c == '\r' || c == '\t' || c == ' ' || c == ',',
+            Parted::Lines => c == '\n' || c == '\r',
+            Parted::Blanks => c == '\n' || c == '\r' || c == '\t' || c == ' ',
+            Parted::Commas => c == '\n' || c == '\r' || c == '\t' || c == ' ' || c == ',',
         };
         let all: Vec<&str> = text.split(between).map(str::trim).filter(|entry| !entry.is_empty()).collect();
         if all.len() > MOST_ENTRIES {
@@ -286,18 +286,17 @@ impl<'a> Reader<'a> {
         match word {
             "external-id" => self.external_id_form(partition),
             "two-layer" => self.two_layer_form(partition, account),
-            word => match word.parse::<TrustForm>() {
-                Ok(form) => {
+            word => {
+                if let Ok(form) = word.parse::<TrustForm>() {
                     let default = issuer.roles_authorized_by_idp.contains(&partition);
                     let role_authorized_by_idp = self.switch(Field::RoleAuthorizedByIdp, default)?;
                     Some(TrustChoice::Federated { form, role_authorized_by_idp })
-                }
-                Err(_) => {
+                } else {
                     let fix = format!("give one of {}", TrustChoice::WORDS.join(", "));
                     self.fault(Field::Trust, &fix, "it is no form of trust");
                     None
                 }
-            },
+            }
         }
     }
 
@@ -387,7 +386,7 @@ impl<'a> Reader<'a> {
 
     fn parsed<T: FromStr<Err = String> + Ord>(&mut self, field: Field, fix: &str) -> BTreeSet<T> {
         let mut found = BTreeSet::new();
-        for entry in self.entries(field, Parted::ByCommas) {
+        for entry in self.entries(field, Parted::Commas) {
             match entry.parse() {
                 Ok(value) => {
                     found.insert(value);
@@ -401,7 +400,7 @@ impl<'a> Reader<'a> {
     /// The locations, one per bucket: prefixes of the same bucket come together, and a bucket without one is meant whole.
     fn states(&mut self) -> Vec<StateLocation> {
         let mut states: Vec<StateLocation> = Vec::new();
-        for entry in self.entries(Field::State, Parted::ByLines) {
+        for entry in self.entries(Field::State, Parted::Lines) {
             match state_location(entry) {
                 Err(fault) => self.entry_fault(Field::State, entry, fault),
                 Ok(location) => match states.iter_mut().find(|known| known.bucket == location.bucket) {
@@ -429,7 +428,7 @@ impl<'a> Reader<'a> {
 
     fn kms_keys(&mut self, partition: Partition) -> Vec<KmsKeyArn> {
         let mut keys = Vec::new();
-        for entry in self.entries(Field::KmsKeys, Parted::ByCommas) {
+        for entry in self.entries(Field::KmsKeys, Parted::Commas) {
             match entry.parse::<KmsKeyArn>() {
                 Ok(key) if key.partition() == partition => {
                     if !keys.contains(&key) {
@@ -498,7 +497,7 @@ impl<'a> Reader<'a> {
 
     fn role_patterns(&mut self, field: Field, partition: Partition) -> Vec<RolePattern> {
         let mut patterns = Vec::new();
-        for entry in self.entries(field, Parted::ByBlanks) {
+        for entry in self.entries(field, Parted::Blanks) {
             match RolePattern::parse(entry, partition) {
                 Ok(pattern) if patterns.contains(&pattern) => {}
                 Ok(pattern) => patterns.push(pattern),

@@ -1,7 +1,7 @@
 //! Who may read the Terraform states, and how little that is.
 //!
 //! A state holds secrets: passwords, keys, the output of data sources. So a reader gets the objects below the named prefixes, their
-//! versions and their listing, and nothing else: no lock (`.tflock`, nor the DynamoDB table of old), no write, no other bucket,
+//! versions and their listing, and nothing else: no lock (`.tflock`, nor the `DynamoDB` table of old), no write, no other bucket,
 //! and the KMS key only through S3 and for those objects.
 //!
 //! Words: *location* – a bucket and prefixes ([`StateLocation`]); *reading* – the statements of the reader's own policy; the

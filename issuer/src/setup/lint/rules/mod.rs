@@ -175,7 +175,7 @@ pub(super) mod tests {
     #[test]
     fn lengths_are_counted_as_aws_counts_them() {
         assert_eq!(super::compact_length("{ \"a b\\\" c\" : 1 }\n"), 13);
-        let padded = GOOD.replace("[", &format!("[{}", " ".repeat(5_000)));
+        let padded = GOOD.replace('[', &format!("[{}", " ".repeat(5_000)));
         assert!(lint(&padded, &context()).findings.is_empty(), "white space does not count");
         let many = |count: usize| {
             let others: Vec<_> = (0..count)
