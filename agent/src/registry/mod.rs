@@ -11,7 +11,7 @@ mod terraform;
 
 pub use attributes::{Absence, AttributeMapping, Transform, attributes};
 pub use cloudformation::{CfnType, cfn_type, cfn_types};
-pub use terraform::{ArnAttribute, TerraformType, awscc_of_cfn, cfn_of_terraform, terraform_type};
+pub use terraform::{ArnAttribute, TerraformType, awscc_of_cfn, cfn_of_terraform, terraform_type, terraform_types};
 
 /// The cells of each row of an embedded table, without its header line.
 fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {

@@ -61,6 +61,11 @@ pub fn terraform_type(name: &str) -> Option<&'static TerraformType> {
     TYPES.get(name)
 }
 
+/// All types of `hashicorp/aws`, in no order.
+pub fn terraform_types() -> impl Iterator<Item = &'static TerraformType> {
+    TYPES.values()
+}
+
 /// The `CloudFormation` type of a Terraform type, of either provider.
 pub fn cfn_of_terraform(name: &str) -> Option<&'static str> {
     if name.starts_with("awscc_") { AWSCC.get(name).copied() } else { terraform_type(name)?.cfn_type }

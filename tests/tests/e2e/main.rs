@@ -6,6 +6,7 @@ mod demo;
 mod federation;
 mod interop;
 mod kms;
+mod least_privilege;
 mod narrowed;
 mod planted_drift;
 mod prove;

@@ -95,10 +95,9 @@ pub(super) fn choose(scope: &TypesInScope, allow: &BTreeSet<Action>, compact: bo
             callers.entry(action).or_default().push(cfn_type);
         }
     }
-    let mut chosen = Chosen {
-        not_asked_for: allow.iter().filter(|action| !callers.contains_key(action.as_str())).copied().collect(),
-        ..Chosen::default()
-    };
+    let not_asked_for = allow.iter().filter(|action| !callers.contains_key(action.as_str())).copied().collect();
+    let callers = without_covered(callers);
+    let mut chosen = Chosen { not_asked_for, ..Chosen::default() };
     let mut without: BTreeMap<CfnType, Vec<&'static str>> = BTreeMap::new();
     for (action, types) in callers {
         let is_asked_for = allow.iter().any(|asked| asked.as_str() == action);
@@ -127,6 +126,22 @@ pub(super) fn choose(scope: &TypesInScope, allow: &BTreeSet<Action>, compact: bo
         chosen.actions = compacted(chosen.actions);
     }
     chosen
+}
+
+/// Reads that a wildcard of another handler covers (`autoscaling:Describe*`) are granted by it: its types are theirs too.
+fn without_covered(callers: BTreeMap<&'static str, Vec<CfnType>>) -> BTreeMap<&'static str, Vec<CfnType>> {
+    let is_read = |action: &str| standing(action) == Standing::Read;
+    let wildcards: Vec<&'static str> =
+        callers.keys().copied().filter(|action| action.ends_with('*') && is_read(action)).collect();
+    let mut kept: BTreeMap<&'static str, Vec<CfnType>> = BTreeMap::new();
+    for (action, types) in callers {
+        let covers = |wildcard: &&&str| action.starts_with(wildcard.trim_end_matches('*')) && is_read(action);
+        let all = kept.entry(wildcards.iter().find(covers).copied().unwrap_or(action)).or_default();
+        all.extend(types);
+        all.sort_unstable();
+        all.dedup();
+    }
+    kept
 }
 
 fn reason(scope: &TypesInScope, types: &[CfnType]) -> String {
@@ -211,6 +226,17 @@ mod tests {
         let chosen = choose(&lambda, &allow, false);
         assert!(chosen.actions["kms:Decrypt"].starts_with("asked for by name, though"), "{:?}", chosen.actions);
         assert_eq!(chosen.not_asked_for, ["kms:CreateGrant".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_a_handlers_own_wildcard_covers_is_not_granted_twice() {
+        let types = ["AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::LaunchConfiguration"];
+        let alone = choose(&scope(&types[1..]), &BTreeSet::new(), false);
+        assert!(alone.actions.contains_key("autoscaling:DescribeLaunchConfigurations"), "{:?}", alone.actions);
+        let both = choose(&scope(&types), &BTreeSet::new(), false);
+        let autoscaling: Vec<_> =
+            both.actions.iter().filter(|(action, _)| action.starts_with("autoscaling:")).collect();
+        assert_eq!(autoscaling, [(&"autoscaling:Describe*", &format!("reads {}", types.join(", ")))]);
     }
 
     #[test]

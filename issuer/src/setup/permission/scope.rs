@@ -222,6 +222,11 @@ impl TypesInScope {
         every_scan.chain(self.named.iter().copied()).filter(|cfn_type| cfn_type.is_readable()).collect()
     }
 
+    /// The readable types that were named, ordered by name.
+    pub fn named(&self) -> impl Iterator<Item = CfnType> {
+        self.named.iter().copied()
+    }
+
     /// Whether the type was named, and is not only one of those that every scan reads.
     pub fn is_named(&self, cfn_type: CfnType) -> bool {
         self.named.contains(&cfn_type)
