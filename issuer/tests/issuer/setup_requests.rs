@@ -2,7 +2,6 @@
 
 use driftwise_contract::Partition;
 use driftwise_contract::policy::{Context, PolicyDocument, Request, RequestPrincipal};
-use driftwise_issuer::federation::Settings;
 use driftwise_issuer::setup::lint::{LintContext, lint};
 use driftwise_issuer::setup::request::{AccessLevel, ExternalId, TrustChoice};
 use driftwise_issuer::setup::{
@@ -383,24 +382,13 @@ prop_compose! {
                 String::new()
             },
             abac: if abac && tags { "on".to_owned() } else { String::new() },
-            // A reader needs a state, and the user of two layers may assume one role only.
-            state_reader: if trust == "two-layer" || state.is_empty() { String::new() } else { reader },
+            // A reader needs a state.
+            state_reader: if state.is_empty() { String::new() } else { reader },
             iac_roles,
             break_glass_roles,
             trust,
         }
     }
-}
-
-/// All that is known of a document's place.
-fn lint_context(request: &SetupRequest, kind: DocumentKind) -> LintContext {
-    let form = match &request.trust {
-        TrustChoice::Federated { form, .. } => Some(*form),
-        _ => None,
-    };
-    let settings = Settings { issuer: request.issuer.issuer.clone(), audience: request.issuer.audience.clone() };
-    let role = Some(request.role.clone());
-    LintContext { issuer: Some(settings), org: Some(request.org), account: None, role, form, kind: Some(kind) }
 }
 
 /// Every document of a request. A kind that the choices leave nothing for gives none.
@@ -435,7 +423,7 @@ proptest! {
             prop_assert!(document.unexplained().is_empty(), "{}: {:?}", document.kind, document.unexplained());
             prop_assert!(!stems.contains(&document.file_stem), "a file name of its own: {}", document.file_stem);
             stems.push(document.file_stem.clone());
-            let context = lint_context(&request, document.kind);
+            let context = LintContext::of_document(&request, &document);
             let report = lint(&text, &context);
             prop_assert!(report.is_clean() || !document.fits(), "{}", report.to_text(document.kind.as_str()));
             prop_assert!(document.fits() || !document.notes.is_empty(), "{}: {}", document.kind, document.size());

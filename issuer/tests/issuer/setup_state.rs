@@ -235,7 +235,7 @@ fn a_state_reader_reads_in_the_roles_place() {
     );
     let same_account = RawRequest { state_account: String::new(), ..raw.clone() };
     assert_eq!(parse(&same_account).plan().unwrap().roles.len(), 2);
-    let two_layer = RawRequest { trust: "two-layer".to_owned(), external_id: "dw-1234567890".to_owned(), ..raw };
+    let two_layer = RawRequest { trust: "two-layer".to_owned(), external_id: "dw-0123456789abcdef".to_owned(), ..raw };
     let users = parse(&two_layer).plan().unwrap().users;
     assert!(
         users[0].inline[1].document.to_string().contains(reader.arn.as_str()),

@@ -48,7 +48,7 @@ impl RawRequest {
         let kms_keys = reader.kms_keys(partition);
         let abac = reader.abac(trust.as_ref());
         let state_reader = reader.state_reader(partition, state_account.as_ref().or(account));
-        reader.judge_state_reader(trust.as_ref(), state_reader.as_ref(), &states);
+        reader.judge_state_reader(state_reader.as_ref(), &states);
         let lock_down = LockDown {
             iac_roles: reader.role_patterns(Field::IacRoles, partition),
             break_glass_roles: reader.role_patterns(Field::BreakGlassRoles, partition),
@@ -478,7 +478,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader needs something to read, and somebody who may assume it.
-    fn judge_state_reader(&mut self, trust: Option<&TrustChoice>, reader: Option<&RoleArn>, states: &[StateLocation]) {
+    fn judge_state_reader(&mut self, reader: Option<&RoleArn>, states: &[StateLocation]) {
         if reader.is_none() {
             return;
         }
@@ -488,10 +488,6 @@ impl<'a> Reader<'a> {
                 "name the bucket of the state, or leave this out",
                 "there is no state to read",
             );
-        }
-        if matches!(trust, Some(TrustChoice::TwoLayer { .. })) {
-            let reason = "the user of the form two-layer may assume one role only";
-            self.fault(Field::StateReader, "choose another form of trust, or leave this out", reason);
         }
     }
 
