@@ -146,8 +146,9 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error, &mut io::stderr().lock());
-            // A field that was refused only beside the others is wrong usage all the same.
-            if error.is::<setup::RefusedFields>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            // A field that was refused only beside the others is wrong usage all the same, and so is a file that holds something else.
+            let is_wrong_usage = error.is::<setup::RefusedFields>() || error.is::<setup::RefusedFiles>();
+            if is_wrong_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -173,3 +173,112 @@ fn a_bundle_has_everything_in_every_form() {
     let (terraform, _) = admin.ok("bundle", &["--as", "terraform", "--json"]);
     assert!(serde_json::from_str::<Value>(&terraform).unwrap().as_array().unwrap().len() > 1);
 }
+
+const STATE: &str = r#"{"version": 4, "resources": [
+    {"mode": "managed", "type": "aws_sqs_queue", "name": "q", "instances": [{"attributes": {"policy": "hunter2"}}]},
+    {"mode": "managed", "type": "aws_from_the_future", "name": "f", "instances": []}]}"#;
+
+/// The actions of the one policy for these types.
+fn actions(admin: &Admin, types: &[&str]) -> (Vec<String>, String) {
+    let (policy, talk) = admin.ok("permission-policy", types);
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let listed = statements.flat_map(|statement| match &statement["Action"] {
+        Value::Array(actions) => actions.clone(),
+        one => vec![one.clone()],
+    });
+    (listed.map(|action| action.as_str().unwrap().to_owned()).collect(), talk)
+}
+
+#[test]
+fn types_come_from_lists_states_and_reports_and_add_up() {
+    let admin = Admin::new();
+    let write = |name: &str, text: &str| {
+        let path = admin.program.directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let list = format!("@{}", write("types.txt", "# ours\nAWS::SNS::Topic\n"));
+    let (state, empty) = (write("a.tfstate", STATE), write("b.tfstate", r#"{"version": 4, "resources": []}"#));
+    let given = ["--types", &list, "--types", "aws_dynamodb_table", "--from-state", &state, "--from-state", &empty];
+    let (actions, talk) = actions(&admin, &given);
+    for action in ["sns:GetTopicAttributes", "dynamodb:DescribeTable", "sqs:GetQueueAttributes"] {
+        assert!(actions.iter().any(|known| known == action), "{action}: {actions:?}");
+    }
+    assert!(talk.contains("aws_from_the_future is not known"), "{talk}");
+    assert!(talk.contains("b.tfstate") && talk.contains("names no type of AWS"), "{talk}");
+    assert!(!talk.contains("hunter2"), "{talk}");
+
+    let alone = admin.setup("permission-policy", &["--from-state", &empty]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(texts(&alone).1.contains("no type is in scope"), "{}", texts(&alone).1);
+}
+
+#[test]
+fn every_file_that_tells_no_types_is_named_with_its_option_and_what_to_give() {
+    let admin = Admin::new();
+    let secret = admin.program.directory.path().join("secret");
+    fs::write(&secret, "hunter2").unwrap();
+    let (file, list) = (secret.to_str().unwrap(), format!("@{}", secret.display()));
+    let given = [
+        "--types",
+        &list,
+        "--from-state",
+        file,
+        "--from-scan",
+        file,
+        "--from-state",
+        "/none",
+        "--from-state",
+        "s3://b/k",
+    ];
+    let output = admin.setup("permission-policy", &given);
+    let (data, talk) = texts(&output);
+    assert_eq!((output.status.code(), data.as_str()), (Some(2), ""), "{talk}");
+    for part in [
+        "--from-state: ",
+        "this is no Terraform state",
+        "`terraform show -json`",
+        "--from-scan: ",
+        "`driftwise-agent scan --output json`",
+        "\"/none\": it can't be opened",
+        "`aws s3 cp s3://b/k -`",
+        "--types: ",
+    ] {
+        assert!(talk.contains(part), "{part}: {talk}");
+    }
+}
+
+#[test]
+fn what_only_a_least_privilege_policy_takes_is_refused_elsewhere() {
+    let admin = Admin::new();
+    let named = ["--types", "AWS::SQS::Queue"];
+    let output = admin.setup("permission-policy", &[&named[..], &["--access", "read-only-access"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(texts(&output).1.contains("--access: "), "{}", texts(&output).1);
+    for option in [&["--compact"][..], &["--policies-max", "12"], &["--include-surprising", "kms:Decrypt"]] {
+        let output = admin.setup("permission-policy", option);
+        assert_eq!(output.status.code(), Some(2), "{option:?}");
+        assert!(texts(&output).1.contains("--from-state"), "{}", texts(&output).1);
+    }
+    for number in ["0", "21", "many"] {
+        let output = admin.setup("permission-policy", &[&named[..], &["--policies-max", number]].concat());
+        assert_eq!(output.status.code(), Some(2), "{number}");
+        assert!(texts(&output).1.contains("1 to 20 managed policies"), "{}", texts(&output).1);
+    }
+}
+
+#[test]
+fn a_policy_that_needs_more_room_says_which_options_give_it() {
+    let admin = Admin::new();
+    let types =
+        ["--types", "AWS::EC2::*,AWS::SageMaker::*,AWS::Glue::*,AWS::IoT::*,AWS::Bedrock::*,AWS::QuickSight::*"];
+    let output = admin.setup("permission-policy", &[&types[..], &["--policies-max", "1"]].concat());
+    let talk = texts(&output).1;
+    assert_eq!(output.status.code(), Some(1), "{talk}");
+    assert!(talk.contains("room for 1:") && talk.contains("(--policies-max)"), "{talk}");
+    let directory = admin.program.directory.path().join("out");
+    let out = ["--policies-max", "20", "--out", directory.to_str().unwrap()];
+    let (paths, _) = admin.ok("permission-policy", &[&types[..], &out].concat());
+    assert!(paths.lines().count() > 1, "{paths}");
+}

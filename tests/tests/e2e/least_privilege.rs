@@ -3,14 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use driftwise_agent::registry::{self, ArnAttribute};
-use driftwise_contract::Partition;
 use driftwise_contract::finding::Gap;
 use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::report::ScanReport;
-use driftwise_issuer::setup::StateLocation;
-use driftwise_issuer::setup::permission::{
-    CfnType, LeastPrivilege, LeastPrivilegeOptions, TypesInScope, Unreadable, least_privilege,
-};
+use driftwise_issuer::setup::permission::{CfnType, TypesInScope, Unreadable};
 use driftwise_tests::sandbox::seed::{self, STATE_BUCKET, State};
 use driftwise_tests::stage::{ACCOUNT_ID, Customer, ROLE_NAME, Stage};
 use serde_json::{Value, json};
@@ -56,18 +52,14 @@ async fn report(stage: &Stage, customer: &Customer) -> Result<ScanReport, String
     if finished.code == 2 { Err(finished.stderr) } else { Ok(serde_json::from_str(&finished.stdout).unwrap()) }
 }
 
-fn state_bucket() -> [StateLocation; 1] {
-    [StateLocation { bucket: STATE_BUCKET.parse().unwrap(), key_prefixes: Vec::new() }]
-}
-
-fn generated(scope: &TypesInScope) -> LeastPrivilege {
-    let states = state_bucket();
-    least_privilege(scope, &LeastPrivilegeOptions { states: &states, ..LeastPrivilegeOptions::of(Partition::Aws) })
-        .unwrap()
-}
-
-fn documents(policy: &LeastPrivilege) -> Vec<PolicyDocument> {
-    policy.parts.iter().map(|part| part.document.clone()).collect()
+/// What the issuer generates for these types: all parts of the permission policy.
+async fn generated(stage: &Stage, customer: &Customer, types: &[&str]) -> Vec<PolicyDocument> {
+    let command = ["permission-policy", "--bucket", STATE_BUCKET, "--json"];
+    let printed = stage.document(customer.org, &[&command[..], types].concat()).await.unwrap();
+    match serde_json::from_str(&printed).unwrap() {
+        Value::Array(parts) => parts.iter().map(|part| PolicyDocument::from_value(part).unwrap()).collect(),
+        one => vec![PolicyDocument::from_value(&one).unwrap()],
+    }
 }
 
 /// Gives the role managed policies with exactly these documents, and nothing else.
@@ -157,9 +149,11 @@ fn rounds<'a>(actions: &'a BTreeSet<String>, scope: &TypesInScope) -> Vec<BTreeS
 async fn a_full_scan_with_exactly_the_generated_policy_has_no_gap_and_each_action_is_needed() {
     let (stage, customer, first) = scanned().await;
     assert_eq!(first.gaps, vec![]);
-    let scope = TypesInScope::of_scan(serde_json::to_string(&first).unwrap().as_bytes()).unwrap();
-    let policy = generated(&scope);
-    let whole = documents(&policy);
+    let json = serde_json::to_string(&first).unwrap();
+    let scope = TypesInScope::of_scan(json.as_bytes()).unwrap();
+    let file = stage.directory().join("report.json");
+    std::fs::write(&file, json).unwrap();
+    let whole = generated(&stage, &customer, &["--from-scan", file.to_str().unwrap()]).await;
     hold_exactly(&stage, &whole).await;
     let again = report(&stage, &customer).await.unwrap();
     assert_eq!(again.gaps, vec![], "the generated policy is not enough");
@@ -194,11 +188,14 @@ async fn a_full_scan_with_exactly_the_generated_policy_has_no_gap_and_each_actio
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_generated_from_the_states_reads_everything_that_they_declare() {
     let (stage, customer, first) = scanned().await;
-    let mut scope = TypesInScope::default();
-    for state in [State::Network, State::App] {
+    let (mut scope, mut files) = (TypesInScope::default(), Vec::new());
+    for (name, state) in [("network.tfstate", State::Network), ("app.tfstate", State::App)] {
         let object = stage.s3().get_object().bucket(STATE_BUCKET).key(state.key()).send().await.unwrap();
         let body = object.body.collect().await.unwrap().into_bytes();
         scope = scope.and(TypesInScope::of_state(body.as_ref()).unwrap());
+        let file = stage.directory().join(name);
+        std::fs::write(&file, body).unwrap();
+        files.push(file.to_str().unwrap().to_owned());
     }
     let read = scope.types();
     for asked in first.coverage.types_asked.keys() {
@@ -206,7 +203,8 @@ async fn a_policy_generated_from_the_states_reads_everything_that_they_declare()
     }
     let attachments = scope.unreadable().find(|(name, _)| *name == "aws_iam_role_policy_attachment");
     assert_eq!(attachments.map(|(_, reason)| reason), Some(Unreadable::NotLookedFor));
-    hold_exactly(&stage, &documents(&generated(&scope))).await;
+    let types = ["--from-state", &files[0], "--from-state", &files[1]];
+    hold_exactly(&stage, &generated(&stage, &customer, &types).await).await;
     let report = report(&stage, &customer).await.unwrap();
     assert_eq!(report.gaps, vec![]);
     assert!(seed::planted::expected().len() > 10 && !report.findings.is_empty());

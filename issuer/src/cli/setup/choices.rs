@@ -6,11 +6,12 @@ use driftwise_contract::{AccountId, OrgId};
 
 use super::super::output::say;
 use super::super::{Context, require_org};
+use super::permissions::Permissions;
 use crate::Error;
 use crate::accounts::{AccountIssuer, AwsAccount};
 use crate::federation::{Settings, issuer_of, key_set_of};
 use crate::keyring::KeySetId;
-use crate::setup::request::TrustChoice;
+use crate::setup::request::{AccessLevel, TrustChoice};
 use crate::setup::{BucketName, FieldFault, IssuerFacts, KeyPrefix, RawRequest, SetupRequest};
 use crate::store::accounts;
 
@@ -45,19 +46,8 @@ pub(in crate::cli) struct Choices {
     /// The user of the form two-layer: name or path/name [default: driftwise-agent]
     #[arg(long, help_heading = "Trust")]
     user: Option<String>,
-    /// What the role may read: read-only-access or least-privilege [default: read-only-access, or least-privilege where types are
-    /// given]
-    #[arg(long, value_name = "LEVEL", help_heading = "Permissions")]
-    access: Option<String>,
-    /// A resource type that a least-privilege policy is made for; may be given several times
-    #[arg(long, value_name = "TYPE", value_delimiter = ',', help_heading = "Permissions")]
-    types: Vec<String>,
-    /// Allow this action, which a least-privilege policy leaves out by itself; may be given several times
-    #[arg(long, value_name = "ACTION", value_delimiter = ',', help_heading = "Permissions")]
-    include_surprising: Vec<String>,
-    /// Let wildcards by service (ec2:Describe*) stand for lists of actions
-    #[arg(long, help_heading = "Permissions")]
-    compact: bool,
+    #[command(flatten)]
+    permissions: Permissions,
     /// A bucket that holds Terraform state: its name, or `s3://bucket/prefix`; may be given several times
     #[arg(long, value_parser = state_address, help_heading = "Terraform state")]
     bucket: Vec<String>,
@@ -102,7 +92,19 @@ impl Choices {
             None => (settings, KeySetId::Shared),
         };
         let facts = issuer_facts(context, settings, key_set).await?;
-        let request = self.raw(account.as_ref()).parse(&facts).map_err(RefusedFields)?;
+        let types = self.permissions.types_of_files()?;
+        let parsed = self.raw(account.as_ref()).parse_with_types(&facts, &types);
+        let mut request = match (parsed, self.permissions.unused_types()) {
+            (Ok(request), None) => request,
+            (parsed, unused) => {
+                return Err(
+                    RefusedFields(unused.into_iter().chain(parsed.err().into_iter().flatten()).collect()).into()
+                );
+            }
+        };
+        if let AccessLevel::LeastPrivilege(choice) = &mut request.access {
+            choice.policies_max = self.permissions.policies_max();
+        }
         if let Some(account) = &account {
             warn_of_registration(&request, account);
         }
@@ -130,10 +132,6 @@ impl Choices {
     fn raw(&self, account: Option<&AwsAccount>) -> RawRequest {
         let given = |text: &Option<String>| text.clone().unwrap_or_default();
         let switch = |on: bool| if on { "on".to_owned() } else { String::new() };
-        let access = match &self.access {
-            None if !self.types.is_empty() => "least-privilege".to_owned(),
-            access => given(access),
-        };
         RawRequest {
             org: self.org.to_string(),
             account: self.account.to_string(),
@@ -144,10 +142,10 @@ impl Choices {
             principal: given(&self.principal),
             external_id: given(&self.external_id),
             user: given(&self.user),
-            access,
-            types: self.types.join("\n"),
-            allow_actions: self.include_surprising.join("\n"),
-            compact: switch(self.compact),
+            access: self.permissions.access(),
+            types: self.permissions.named_types(),
+            allow_actions: self.permissions.include_surprising.join("\n"),
+            compact: switch(self.permissions.compact),
             state: self.state(),
             state_account: self.state_account.as_ref().map(AccountId::to_string).unwrap_or_default(),
             kms_keys: self.kms_key.join("\n"),

@@ -1,6 +1,6 @@
 //! `driftwise-issuer setup …`: documents on stdout, what to know about them on stderr.
 //!
-//! A refused field is wrong usage (exit code 2) and names its option; what can't be made of good fields is a refusal (1).
+//! A refused field or file of types is wrong usage (exit code 2) and names its option; what can't be made of good fields is a refusal (1).
 
 mod choices;
 mod deploy;
@@ -8,6 +8,7 @@ mod documents;
 pub(super) mod explain;
 mod files;
 pub(super) mod lint;
+mod permissions;
 
 use clap::Subcommand;
 
@@ -16,6 +17,7 @@ use crate::setup::DocumentKind;
 use crate::setup::request::ExternalId;
 
 pub(super) use choices::RefusedFields;
+pub(super) use permissions::RefusedFiles;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

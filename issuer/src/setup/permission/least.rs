@@ -96,7 +96,7 @@ pub enum LeastPrivilegeError {
 fn advice(needed: usize, compact: Option<usize>) -> String {
     let raise = if needed <= POLICIES_PER_ROLE_BY_QUOTA {
         format!(
-            "have the quota \"Managed policies per role\" raised (to {POLICIES_PER_ROLE_BY_QUOTA} at most) and say how many it is"
+            "have the quota \"Managed policies per role\" raised (to {POLICIES_PER_ROLE_BY_QUOTA} at most) and say how many it is (--policies-max)"
         )
     } else {
         "take the managed policy ReadOnlyAccess".to_owned()
@@ -104,7 +104,7 @@ fn advice(needed: usize, compact: Option<usize>) -> String {
     match compact {
         Some(compact) => {
             format!(
-                "the compact form, in which wildcards such as ec2:Describe* stand for several actions, needs {compact}; else name fewer types, or {raise}"
+                "the compact form (--compact), in which wildcards such as ec2:Describe* stand for several actions, needs {compact}; else name fewer types, or {raise}"
             )
         }
         None => format!("name fewer types, or {raise}"),

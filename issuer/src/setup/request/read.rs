@@ -28,7 +28,19 @@ impl RawRequest {
     /// A fault per refused field; where the account or role is refused, what depends on the partition is judged as if it were
     /// the commercial one.
     pub fn parse(&self, issuer: &IssuerFacts) -> Result<SetupRequest, Vec<FieldFault>> {
-        let mut reader = Reader { raw: self, faults: Vec::new() };
+        self.parse_with_types(issuer, &TypesInScope::default())
+    }
+
+    /// The same with more types in scope than the field names: those of a state or a scan report.
+    ///
+    /// # Errors
+    /// See [`RawRequest::parse`].
+    pub fn parse_with_types(
+        &self,
+        issuer: &IssuerFacts,
+        more_types: &TypesInScope,
+    ) -> Result<SetupRequest, Vec<FieldFault>> {
+        let mut reader = Reader { raw: self, more_types, faults: Vec::new() };
         let org = reader.org();
         let region = reader.region();
         let role = reader.role(region.as_ref());
@@ -132,6 +144,7 @@ impl RawRequest {
 /// Reads field by field and collects what is wrong.
 struct Reader<'a> {
     raw: &'a RawRequest,
+    more_types: &'a TypesInScope,
     faults: Vec<FieldFault>,
 }
 
@@ -366,13 +379,15 @@ impl<'a> Reader<'a> {
                 let entries: BTreeSet<TypesEntry> = self.parsed(Field::Types, "give names such as AWS::S3::Bucket");
                 let allowed_actions = self.parsed(Field::AllowActions, "give names such as kms:Decrypt");
                 let compact = self.switch(Field::Compact, false)?;
-                let Some(types) = entries.into_iter().map(|TypesEntry(types)| types).reduce(TypesInScope::and) else {
+                let named = entries.into_iter().map(|TypesEntry(types)| types);
+                let types = named.fold(self.more_types.clone(), TypesInScope::and);
+                if types.is_empty() {
                     let fix = "list the types that are in scope, such as AWS::S3::Bucket";
                     if !self.faults.iter().any(|fault| fault.field == Field::Types) {
                         self.fault(Field::Types, fix, "no type is in scope");
                     }
                     return None;
-                };
+                }
                 let choice = LeastPrivilegeChoice { allowed_actions, compact, ..LeastPrivilegeChoice::of(types) };
                 Some(AccessLevel::LeastPrivilege(choice))
             }
