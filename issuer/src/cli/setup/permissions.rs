@@ -181,7 +181,7 @@ impl Kind {
         match types {
             // One of several may well hold none; that all hold none is told of the field.
             Err(ScopeError::Empty) => {
-                say(&format!("note: {} {path:?} names no type of AWS", self.flag()));
+                say(&format!("note: {} {:?} names no type of AWS", self.flag(), path.to_string_lossy()));
                 Ok(TypesInScope::default())
             }
             Err(error @ ScopeError::Document { .. }) => Err(format!("{error}; {}", self.fix())),

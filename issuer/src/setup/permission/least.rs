@@ -173,8 +173,8 @@ pub fn least_privilege_documents(
             first.notes.push(Note::warning(format!("the role needs all {count} parts: one alone leaves gaps")));
         }
         first.notes.push(Note::remark(
-            "generated for the types in scope: when a scan reports a gap that names an action, a new type has come into the \
-             account, and the policy is to be generated again",
+            "generated for the types in scope: when a scan reports a gap that names an action, a type has been declared since, \
+             and the policy is to be generated again",
         ));
         let left_out = policy.left_out.iter().map(LeftOut::words);
         first.notes.extend(left_out.chain(policy.cannot.iter().map(Cannot::words)).map(Note::remark));
