@@ -1,4 +1,4 @@
-//! One running issuer: what its handlers share ([`App`]), its start and its stop. Tests and the demo start it in-process, with a
+//! One running issuer: what its handlers share (`App`), its start and its stop. Tests and the demo start it in-process, with a
 //! clock and a socket of their own.
 
 mod first_admin;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::document::LineReason;
 
 /// Collects the reasons of one document. What a reason names and the document does not hold is passed over, so that one
-/// list of reasons serves every variant of a template; [`unexplained`] finds what was forgotten.
+/// list of reasons serves every variant of a template; `unexplained` finds what was forgotten.
 #[derive(Debug)]
 pub struct Reasons {
     json: Value,

@@ -53,7 +53,7 @@ pub enum PasswordFault {
     /// Below [`CHARACTERS_MIN`].
     #[error("it has fewer than {CHARACTERS_MIN} characters; take four or five words that nobody would guess")]
     Short,
-    /// Above [`BYTES_MAX`].
+    /// Above `BYTES_MAX`.
     #[error("it is longer than {BYTES_MAX} bytes")]
     Long,
     /// In the list of common passwords, or hardly more than one character again and again.
@@ -72,7 +72,7 @@ pub enum PasswordFault {
 pub struct PasswordHash(String);
 
 impl TypedPassword {
-    /// None when it is longer than [`BYTES_MAX`]: nobody has such a password.
+    /// None when it is longer than `BYTES_MAX`: nobody has such a password.
     pub fn new(text: &str) -> Option<Self> {
         if text.len() > BYTES_MAX {
             return None;

@@ -5,7 +5,7 @@
 //! are those that have to be merged into something that is not ours (a bucket policy, a key policy) or that lie in another
 //! account (an SCP).
 //!
-//! To add a form: a variant of [`As`], a module that renders a [`Part`], a deployer in the tests.
+//! To add a form: a variant of [`As`], a module that renders a `Part`, a deployer in the tests.
 
 mod bundle;
 mod cli;

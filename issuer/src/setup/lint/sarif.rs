@@ -103,8 +103,7 @@ struct LogicalLocation {
     kind: &'static str,
 }
 
-/// The findings of one document as a SARIF log; `uri` is the document's, relative to the repository's root
-/// ([`uri_of_path`] makes one).
+/// The findings of one document as a SARIF log; `uri` is the document's, relative to the repository's root and percent-encoded.
 pub fn sarif(report: &LintReport, uri: &str) -> Sarif {
     let broken: Vec<Rule> =
         report.findings.iter().map(|finding| finding.rule).collect::<BTreeSet<_>>().into_iter().collect();
