@@ -25,6 +25,7 @@ use crate::http::server::tls::{Certificate, Reload, TlsError};
 use crate::http::web::WebSettings;
 use crate::keyring::{KeySetId, Keyring};
 use crate::publication::Publishing;
+use crate::setup::forms::TemplateUrl;
 use crate::store::{Store, StoreError, orgs};
 use crate::telemetry::metrics::Metrics;
 
@@ -59,6 +60,8 @@ pub(crate) struct App {
     certificate: Option<Arc<Certificate>>,
     /// Where a trust policy demands a token that is pinned to its role, unless an admin says otherwise.
     roles_authorized_by_idp: Vec<Partition>,
+    /// Below which address templates lie for quick-create links.
+    template_url: Option<TemplateUrl>,
     metrics: Arc<Metrics>,
 }
 
@@ -175,6 +178,11 @@ impl App {
     /// The partitions in which a trust policy demands a pinned token unless an admin says otherwise.
     pub(crate) fn roles_authorized_by_idp(&self) -> &[Partition] {
         &self.roles_authorized_by_idp
+    }
+
+    /// The address in S3 below which templates lie for quick-create links, where there is one.
+    pub(crate) fn template_url(&self) -> Option<&TemplateUrl> {
+        self.template_url.as_ref()
     }
 
     /// What is published now. Take it once per request: two takes may differ.

@@ -98,6 +98,7 @@ impl Issuer {
             swap: Mutex::new(()),
             base_path,
             roles_authorized_by_idp: config.federation.roles_authorized_by_idp,
+            template_url: config.setup.template_url,
             mints_canaries: config.federation.canary,
             web,
             client_limiter: Limiter::new(config.limits.rate, clock.clone()),

@@ -1,6 +1,7 @@
 //! The set-up pages over HTTP: what a browser without scripts gets. `tests/tests/pages` looks at them in Chromium.
 
 use driftwise_contract::claims::TrustForm;
+use driftwise_issuer::setup::forms::TemplateUrl;
 
 use crate::harness::TestIssuer;
 
@@ -86,4 +87,29 @@ async fn a_pasted_policy_is_judged_and_comes_back() {
     assert!(lint("{\n</textarea><script>").await.contains("&#60;/textarea&#62;&#60;script&#62;"));
     let good = issuer.get(&format!("/setup/download?{ASKED}")).await.text().await.unwrap();
     assert!(lint(&good).await.contains("Nothing is wrong"));
+}
+
+#[tokio::test]
+async fn where_templates_have_an_address_an_orgs_page_opens_the_console_with_them() {
+    let issuer = TestIssuer::start_changed("", |config| {
+        let base = TemplateUrl::parse("https://acme.s3.eu-central-1.amazonaws.com/driftwise").unwrap();
+        config.setup.template_url = Some(base);
+    })
+    .await;
+    let org = issuer.org("Acme").await;
+    let admin = issuer.admin("ada").await;
+    let by_admin = |path: String| issuer.http.get(format!("{}{path}", issuer.url)).header("cookie", &admin).send();
+    let lies_at =
+        format!("acme.s3.eu-central-1.amazonaws.com/driftwise/{}/123456789012/driftwise.cloudformation.json", org.id);
+    let encoded = lies_at.replace('/', "%2F");
+    let html = by_admin(format!("/orgs/{}/setup?{ASKED}", org.id)).await.unwrap().text().await.unwrap();
+    let link = "https://console.aws.amazon.com/cloudformation/home?region=eu-central-1#/stacks/create/review";
+    assert_eq!(html.matches(link).count(), 1, "{html}");
+    assert!(html.contains(&encoded) && html.contains(&lies_at), "{html}");
+    let bundle = by_admin(format!("/orgs/{}/setup/bundle?{ASKED}", org.id)).await.unwrap().bytes().await.unwrap();
+    // The archive holds its files as they are.
+    assert!(bundle.windows(encoded.len()).any(|bytes| bytes == encoded.as_bytes()), "no link in the README");
+    // For the org of the public page nobody puts templates up.
+    let public = issuer.get(&format!("/setup?{ASKED}")).await.text().await.unwrap();
+    assert!(!public.contains("stacks/create/review"));
 }

@@ -128,6 +128,12 @@ impl Template<'_> {
                     }
                     _ => bail!("unknown attribute {path:?}"),
                 },
+                ("Fn::If", Value::Array(choice)) => match choice.as_slice() {
+                    [Value::String(condition), then, otherwise] => {
+                        self.evaluate(if self.condition(condition)? { then } else { otherwise })
+                    }
+                    _ => bail!("Fn::If takes a condition's name and two values"),
+                },
                 (other, _) => bail!("unknown function {other}"),
             };
         }
@@ -281,6 +287,7 @@ fn references<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     if let Some((name, argument)) = function(value) {
         match argument {
             Value::String(id) if name == "Ref" => into.push(id),
+            Value::Array(choice) if name == "Fn::If" => choice.iter().for_each(|value| references(value, into)),
             Value::Array(path) => into.extend(path.first().and_then(Value::as_str)),
             _ => {}
         }

@@ -60,18 +60,21 @@ impl SetupTools {
         run(command, "").await
     }
 
-    /// cfn-lint over a template file.
-    pub async fn cfn_lint(&self, template: &Path) -> anyhow::Result<Said> {
+    /// cfn-lint over template files: its errors and warnings, one JSON object each.
+    pub async fn cfn_lint(&self, templates: &[PathBuf]) -> anyhow::Result<Vec<serde_json::Value>> {
         let mut command = self.command(&self.bin.join("cfn-lint"));
-        command.arg("--template").arg(template);
-        run(command, "").await
+        command.args(["--format", "json", "--template"]).args(templates);
+        let said = run(command, "").await?;
+        // A bit of the exit code each for errors, warnings and remarks; 1 for itself.
+        ensure!(said.code & 1 == 0 && said.stderr.is_empty(), "cfn-lint ended with {}: {}", said.code, said.stderr);
+        serde_json::from_str(&said.stdout).context("cfn-lint's findings are no JSON")
     }
 
-    /// parliament over a policy: its findings, one JSON object each.
-    pub async fn parliament(&self, policy: &str) -> anyhow::Result<Vec<serde_json::Value>> {
+    /// parliament over the policies of a directory, the files that end in `.json`: its findings, one JSON object each.
+    pub async fn parliament(&self, directory: &Path) -> anyhow::Result<Vec<serde_json::Value>> {
         let mut command = self.command(&self.bin.join("parliament"));
-        command.arg("--json");
-        let said = run(command, policy).await?;
+        command.arg("--json").arg("--directory").arg(directory);
+        let said = run(command, "").await?;
         ensure!((0..=1).contains(&said.code), "parliament ended with {}: {}", said.code, said.stderr);
         said.stdout.lines().map(|line| serde_json::from_str(line).context("a finding is no JSON")).collect()
     }

@@ -5,6 +5,8 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use driftwise_contract::OrgId;
+use driftwise_contract::claims::TrustForm;
+use driftwise_contract::proof::{CanaryTokenRequest, CanaryTokenResponse};
 use driftwise_contract::wire::{AgentInfo, EnrolRequest, JWT_BEARER, OAuthError, PublicJwk, TokenResponse, paths};
 use josekit::jwk::{Jwk, JwkSet};
 use josekit::jws::{ES256, JwsHeader, RS256};
@@ -104,6 +106,16 @@ impl TestAgent {
     /// The answer to a token request with exactly these parameters.
     pub async fn token_with(&self, form: &[(&str, &str)]) -> anyhow::Result<Result<String, Refusal>> {
         self.ask(&self.issuer_url, form).await
+    }
+
+    /// A canary token for a role: what an agent of another org, which registered the role with this form, would be given.
+    pub async fn canary(&self, role_arn: &str, trust_form: TrustForm) -> anyhow::Result<String> {
+        let request = CanaryTokenRequest { role_arn: role_arn.parse()?, trust_form };
+        let url = format!("{}{}", self.issuer_url, paths::CANARY_TOKEN);
+        let assertion = self.assertion(system_now_s(), |_| {})?;
+        let response = reqwest::Client::new().post(url).bearer_auth(assertion).json(&request).send().await?;
+        ensure!(response.status().is_success(), "no canary token: {}", response.text().await?);
+        Ok(response.json::<CanaryTokenResponse>().await?.access_token)
     }
 
     async fn ask(&self, url: &str, form: &[(&str, &str)]) -> anyhow::Result<Result<String, Refusal>> {

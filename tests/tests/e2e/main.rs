@@ -15,6 +15,7 @@ mod refusals;
 mod replicas;
 mod revocation;
 mod setup_forms;
+mod setup_forms_judged;
 mod unseen;
 
 use std::path::Path;

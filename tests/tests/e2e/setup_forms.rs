@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use driftwise_contract::claims::TrustForm;
 use driftwise_contract::policy::PolicyDocument;
 use driftwise_contract::{Audience, IssuerUrl, OrgId, Partition};
 use driftwise_issuer::setup::forms::{As, OutputFile, QuickCreate, Selection, TemplateUrl, bundle, render};
@@ -24,11 +25,11 @@ use crate::{assume, program};
 
 const ACCOUNT: &str = "210987654321";
 
-fn tools() -> Option<SetupTools> {
+pub(crate) fn tools() -> Option<SetupTools> {
     SetupTools::find(Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory"))
 }
 
-fn facts(issuer: &str, audience: &str) -> IssuerFacts {
+pub(crate) fn facts(issuer: &str, audience: &str) -> IssuerFacts {
     IssuerFacts {
         issuer: issuer.parse::<IssuerUrl>().unwrap(),
         audience: audience.parse::<Audience>().unwrap(),
@@ -38,7 +39,7 @@ fn facts(issuer: &str, audience: &str) -> IssuerFacts {
 }
 
 /// What most requests have in common.
-fn request(trust: &str) -> RawRequest {
+pub(crate) fn request(trust: &str) -> RawRequest {
     RawRequest {
         org: "0190e8b2-7f53-7b1c-9c3d-2f6a1e4b5c6d".to_owned(),
         account: ACCOUNT.to_owned(),
@@ -50,7 +51,7 @@ fn request(trust: &str) -> RawRequest {
 }
 
 /// Plans of every kind: each form of trust, thumbprints, a state bucket with odd prefixes, an audience that is a URL.
-fn plans() -> Vec<(&'static str, SetupPlan)> {
+pub(crate) fn plans() -> Vec<(&'static str, SetupPlan)> {
     let plain = facts("https://id.example.com/driftwise", "sts.amazonaws.com");
     let odd = IssuerFacts {
         thumbprints: vec!["0123456789abcdef0123456789abcdef01234567".to_owned()],
@@ -156,7 +157,7 @@ fn expected(plan: &SetupPlan) -> LiveSetup {
     setup
 }
 
-fn all(plan: &SetupPlan, form: As) -> Vec<OutputFile> {
+pub(crate) fn all(plan: &SetupPlan, form: As) -> Vec<OutputFile> {
     render(plan, Selection::Everything, form).unwrap()
 }
 
@@ -166,7 +167,7 @@ fn text<'a>(files: &'a [OutputFile], path: &str) -> &'a str {
     &file.unwrap_or_else(|| panic!("no {path} among {paths:?}")).text
 }
 
-fn template(plan: &SetupPlan) -> String {
+pub(crate) fn template(plan: &SetupPlan) -> String {
     text(&all(plan, As::CloudFormation), "driftwise.cloudformation.json").to_owned()
 }
 
@@ -379,15 +380,50 @@ fn a_bundle_holds_every_form_once_and_says_what_to_do() {
     }
 }
 
-/// A token of an org for a role, and what STS says to it.
-async fn try_to_assume(
-    stage: &Stage,
-    agent: &TestAgent,
-    for_role: &str,
-    role: &str,
-) -> Result<String, (String, String)> {
-    let token = agent.token(for_role).await.unwrap().expect("the issuer mints");
-    assume(stage, role, &token).await
+/// A role that a form of the set-up made, and those who would like to get in.
+async fn only_its_org_gets_in(form: As, trust: TrustForm, tools: Option<&SetupTools>) {
+    let stage = Stage::open(program(), Props { world: Some(small_world()), ..Props::default() }).await.unwrap();
+    let (org, other) = (stage.create_org("Acme").await.unwrap(), stage.create_org("Other").await.unwrap());
+    let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/driftwise-readonly");
+    let others_role = format!("arn:aws:iam::{ACCOUNT_ID}:role/others");
+    stage.register(org, &role, trust.as_str()).await.unwrap();
+    stage.register(other, &others_role, trust.as_str()).await.unwrap();
+    let (agent, stranger) =
+        (TestAgent::enrol(&stage, org).await.unwrap(), TestAgent::enrol(&stage, other).await.unwrap());
+    let request = RawRequest {
+        org: org.to_string(),
+        account: ACCOUNT_ID.to_owned(),
+        role: "driftwise-readonly".to_owned(),
+        ..request(trust.as_str())
+    };
+    let plan = request.parse(&facts(stage.issuer_url(), "sts.amazonaws.com")).unwrap().plan().unwrap();
+    match form {
+        As::CloudFormation => {
+            cloudformation::deploy(&stage.sandbox, ACCOUNT_ID, &template(&plan), &[]).await.unwrap();
+        }
+        As::Terraform => {
+            let files = all(&plan, As::Terraform);
+            terraform::apply(&stage.sandbox, ACCOUNT_ID, &module(&files), &[]).await.unwrap();
+        }
+        As::Cli => {
+            let (code, _, stderr) = run_script(tools.unwrap(), &stage.sandbox, &plan).await;
+            assert_eq!(code, 0, "{stderr}");
+        }
+        As::Json => panic!("nothing deploys JSON"),
+    }
+    let token = agent.token(&role).await.unwrap().expect("the issuer mints");
+    assume(&stage, &role, &token).await.unwrap_or_else(|refusal| panic!("{form}, {trust}: {refusal:?}"));
+    // Pinned to the very role, with tags and without: nothing but the trust policy can refuse it.
+    for theirs in [TrustForm::SessionTag, TrustForm::Subject] {
+        let token = agent.canary(&role, theirs).await.unwrap();
+        let refused = assume(&stage, &role, &token).await.unwrap_err();
+        assert_eq!(refused.0, "AccessDenied", "{form}, {trust}, {theirs}: {refused:?}");
+    }
+    // Pinned to a role of its own.
+    let token = stranger.token(&others_role).await.unwrap().expect("the issuer mints");
+    let refused = assume(&stage, &role, &token).await.unwrap_err();
+    assert_eq!(refused.0, "InvalidIdentityToken", "{form}, {trust}: {refused:?}");
+    stage.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -397,40 +433,9 @@ async fn whatever_form_made_the_role_only_its_org_gets_in() {
         if form == As::Cli && tools.is_none() {
             continue;
         }
-        let stage = Stage::open(program(), Props { world: Some(small_world()), ..Props::default() }).await.unwrap();
-        let (org, other) = (stage.create_org("Acme").await.unwrap(), stage.create_org("Other").await.unwrap());
-        let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/driftwise-readonly");
-        let others_role = format!("arn:aws:iam::{ACCOUNT_ID}:role/others");
-        stage.register(org, &role, "session-tag").await.unwrap();
-        stage.register(other, &others_role, "session-tag").await.unwrap();
-        let (agent, stranger) =
-            (TestAgent::enrol(&stage, org).await.unwrap(), TestAgent::enrol(&stage, other).await.unwrap());
-        let request = RawRequest {
-            org: org.to_string(),
-            account: ACCOUNT_ID.to_owned(),
-            role: "driftwise-readonly".to_owned(),
-            ..request("session-tag")
-        };
-        let plan = request.parse(&facts(stage.issuer_url(), "sts.amazonaws.com")).unwrap().plan().unwrap();
-        match form {
-            As::CloudFormation => {
-                cloudformation::deploy(&stage.sandbox, ACCOUNT_ID, &template(&plan), &[]).await.unwrap();
-            }
-            As::Terraform => {
-                let files = all(&plan, As::Terraform);
-                terraform::apply(&stage.sandbox, ACCOUNT_ID, &module(&files), &[]).await.unwrap();
-            }
-            As::Cli => {
-                let (code, _, stderr) = run_script(tools.as_ref().unwrap(), &stage.sandbox, &plan).await;
-                assert_eq!(code, 0, "{stderr}");
-            }
-            As::Json => {}
+        for trust in [TrustForm::SessionTag, TrustForm::Subject] {
+            only_its_org_gets_in(form, trust, tools.as_ref()).await;
         }
-        try_to_assume(&stage, &agent, &role, &role).await.unwrap_or_else(|refusal| panic!("{form}: {refusal:?}"));
-        let refused = try_to_assume(&stage, &stranger, &others_role, &role).await.unwrap_err();
-        // Its token is pinned to its own role.
-        assert_eq!(refused.0, "InvalidIdentityToken", "{form}: {refused:?}");
-        stage.close().await.unwrap();
     }
 }
 

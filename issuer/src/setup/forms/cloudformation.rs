@@ -65,7 +65,6 @@ pub(super) fn template(part: &Part<'_>) -> String {
             names.logical_id(PROVIDER, ""),
             json!({"Type": "AWS::IAM::OIDCProvider", "Condition": MAKES_PROVIDER, "Properties": properties}),
         );
-        before_roles.push(PROVIDER.to_owned());
         outputs.insert(
             "OidcProviderArn".to_owned(),
             output("The identity provider of the issuer", &provider.arn.as_str().into()),
@@ -141,7 +140,7 @@ fn role_resources(
         "Path": role.path,
         "Description": role.description,
         "MaxSessionDuration": role.max_session_s,
-        "AssumeRolePolicyDocument": role.trust.to_json(),
+        "AssumeRolePolicyDocument": trust(part, role),
     });
     if !attached.is_empty() {
         properties["ManagedPolicyArns"] = attached.into();
@@ -161,6 +160,21 @@ fn role_resources(
         output("The role: register this ARN with the issuer", &json!({"Fn::GetAtt": [role_id, "Arn"]})),
     );
     resources.insert(role_id, resource);
+}
+
+/// The trust policy, naming the provider by reference where the stack makes it: that puts the provider first. `DependsOn` would
+/// name a resource that may not be there (cfn-lint E3005).
+fn trust(part: &Part<'_>, role: &Role) -> Value {
+    let mut policy = role.trust.to_json();
+    if let (Some(provider), Some(statements)) = (part.provider(), policy["Statement"].as_array_mut()) {
+        let arn = Value::from(provider.arn.as_str());
+        for federated in statements.iter_mut().filter_map(|statement| statement.pointer_mut("/Principal/Federated")) {
+            if *federated == arn {
+                *federated = json!({"Fn::If": [MAKES_PROVIDER, {"Ref": PROVIDER}, arn]});
+            }
+        }
+    }
+    policy
 }
 
 fn inline(policies: &[InlinePolicy]) -> Value {

@@ -7,6 +7,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use zip::write::SimpleFileOptions;
 
+use super::Place;
 use crate::http::problem::Problem;
 use crate::setup::forms::{self, As, OutputFile, Selection, render};
 use crate::setup::{Document, DocumentKind, SetupError, SetupRequest};
@@ -72,10 +73,10 @@ pub(super) fn download(request: &SetupRequest, form: As, path: &str) -> Result<R
 
 /// All of it as a zip archive: every form, and beside them the documents that no form deploys. The same request always gives the
 /// same bytes: the archive names no time.
-pub(super) fn bundle(request: &SetupRequest) -> Result<Response, Problem> {
+pub(super) fn bundle(place: &Place, request: &SetupRequest) -> Result<Response, Problem> {
     let packed = || -> Result<Vec<OutputFile>, SetupError> {
         let plan = request.plan()?;
-        let mut all = forms::bundle(&plan, None)?;
+        let mut all = forms::bundle(&plan, place.quick_create(&plan).as_ref())?;
         let deployed = [DocumentKind::TrustPolicy, DocumentKind::PermissionPolicy];
         let more = documents(request)?.into_iter().filter(|document| {
             !deployed.contains(&document.kind)

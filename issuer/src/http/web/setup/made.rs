@@ -3,11 +3,11 @@
 use super::files;
 use super::form::capital;
 use super::view::document::{DocumentView, Language, Mine, NoteView, SizeView, chunks, number, plain_chunks};
-use super::view::pages::{CommandView, MadeView, ProofView, TabView};
+use super::view::pages::{CommandView, LaunchView, MadeView, ProofView, TabView};
 use super::words::words;
 use super::{Place, query_of};
 use crate::setup::document::{Counted, Weight};
-use crate::setup::forms::{As, OutputFile};
+use crate::setup::forms::{As, OutputFile, QuickCreate};
 use crate::setup::request::{SetupRequest, TrustChoice};
 use crate::setup::{Document, DocumentKind, Field, Note, RawRequest, SetupError};
 
@@ -39,7 +39,7 @@ pub(super) fn made(place: &Place, raw: &RawRequest, request: &SetupRequest) -> R
             label: form.title(),
             title,
             lead,
-            launch: None,
+            launch: place.quick_create(&plan).filter(|_| form == As::CloudFormation).map(launch),
             commands: commands(form, documents.first().map_or("", |document| &document.file_name)),
             documents,
         });
@@ -54,6 +54,10 @@ pub(super) fn made(place: &Place, raw: &RawRequest, request: &SetupRequest) -> R
         prove: prove(request),
         proof: None::<ProofView>,
     })
+}
+
+fn launch(quick_create: QuickCreate) -> LaunchView {
+    LaunchView { link: quick_create.link, template_url: quick_create.template_url }
 }
 
 /// The values that are marked: every answer, and what follows from it.

@@ -32,9 +32,9 @@ use crate::accounts::AwsAccount;
 use crate::app::App;
 use crate::federation::Settings;
 use crate::http::problem::Problem;
-use crate::setup::forms::As;
+use crate::setup::forms::{As, QuickCreate, TemplateUrl};
 use crate::setup::request::ExternalId;
-use crate::setup::{Field, IssuerFacts, RawRequest, SetupRequest};
+use crate::setup::{Field, IssuerFacts, RawRequest, SetupPlan, SetupRequest};
 
 /// Where the public page lies.
 pub(in crate::http) const PUBLIC_PATH: &str = "/setup";
@@ -60,6 +60,8 @@ pub(super) struct Place {
     /// Nobody on the public page.
     shown: Option<OrgView>,
     facts: IssuerFacts,
+    /// Below which address templates lie for quick-create links. None on the public page, whose org nobody puts a template up for.
+    template_url: Option<TemplateUrl>,
     /// The account that is asked about, where the org registered it.
     registered: Option<AwsAccount>,
 }
@@ -72,6 +74,7 @@ impl Place {
             org: OrgId::from_uuid(PLACEHOLDER_ORG),
             shown: None,
             facts: facts(app, app.settings()),
+            template_url: None,
             registered: None,
         }
     }
@@ -79,6 +82,11 @@ impl Place {
     /// What was asked, for this org: the one in the path holds, whatever the query says.
     fn of(&self, raw: RawRequest) -> RawRequest {
         RawRequest { org: self.org.to_string(), ..raw }
+    }
+
+    /// Where the template of the plan has to lie and the link that opens it, where `setup.template_url` is set.
+    fn quick_create(&self, plan: &SetupPlan) -> Option<QuickCreate> {
+        self.template_url.as_ref().map(|base| QuickCreate::new(plan, base, self.org))
     }
 
     /// Where nothing was asked, the placeholders are.
@@ -157,7 +165,8 @@ pub(in crate::http) async fn public_bundle(
     State(app): State<Arc<App>>,
     query: AskedQuery<RawRequest>,
 ) -> Result<Response, Problem> {
-    files::bundle(&public_request(&app, query)?)
+    let place = Place::public(&app);
+    files::bundle(&place, &place.parse(&place.of(asked(query)?))?)
 }
 
 /// `GET /setup/lint`

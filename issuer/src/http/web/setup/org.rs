@@ -87,7 +87,7 @@ pub(in crate::http) async fn bundle(
     query: AskedQuery<RawRequest>,
 ) -> Result<Response, Problem> {
     let known = known(&app, &signed_in, &org, asked(query)?).await?;
-    files::bundle(&known.place.parse(&known.raw)?)
+    files::bundle(&known.place, &known.place.parse(&known.raw)?)
 }
 
 /// `GET /orgs/{org_id}/setup/lint`
@@ -139,6 +139,7 @@ async fn known(app: &App, signed_in: &SignedIn, org_in_path: &str, raw: RawReque
             admin: signed_in.name().to_string(),
         }),
         facts: facts(app, &settings),
+        template_url: app.template_url().cloned(),
         registered: account,
     };
     let raw = place.of(raw);

@@ -113,10 +113,18 @@ pub(in crate::http::web) struct TabView {
     pub(in crate::http::web) label: &'static str,
     pub(in crate::http::web) title: &'static str,
     pub(in crate::http::web) lead: &'static str,
-    /// A link that opens AWS's console with the template loaded.
-    pub(in crate::http::web) launch: Option<String>,
+    pub(in crate::http::web) launch: Option<LaunchView>,
     pub(in crate::http::web) commands: Vec<CommandView>,
     pub(in crate::http::web) documents: Vec<DocumentView>,
+}
+
+/// The way into AWS's console.
+#[derive(Debug, Clone)]
+pub(in crate::http::web) struct LaunchView {
+    /// Opens the console with the template loaded.
+    pub(in crate::http::web) link: String,
+    /// Where the console takes the template from: somebody has to put it there first.
+    pub(in crate::http::web) template_url: String,
 }
 
 /// A command to copy.

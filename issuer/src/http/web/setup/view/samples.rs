@@ -5,8 +5,8 @@ use askama::Template as _;
 use super::document::{Chunk, DocumentView, Language, Mine, NoteView, SizeView, Span, chunks};
 use super::field::{Choice, Choices, FaultLine, FaultText, TextField};
 use super::pages::{
-    CommandView, FindingView, FormView, LintPage, MadeView, OrgLine, OrgView, OrgsPage, PasteView, ProofView,
-    SetupPage, SourceLine, TabView, VerdictView, WordsView,
+    CommandView, FindingView, FormView, LaunchView, LintPage, MadeView, OrgLine, OrgView, OrgsPage, PasteView,
+    ProofView, SetupPage, SourceLine, TabView, VerdictView, WordsView,
 };
 
 /// What an attacker would type everywhere.
@@ -92,7 +92,10 @@ fn made() -> MadeView {
             label: "JSON",
             title: "Policies",
             lead: "To paste.",
-            launch: Some("https://console.aws.amazon.com/?a=1&b=2".to_owned()),
+            launch: Some(LaunchView {
+                link: "https://console.aws.amazon.com/?a=1&b=2".to_owned(),
+                template_url: "https://acme.s3.amazonaws.com/<org>/driftwise.cloudformation.json".to_owned(),
+            }),
             commands: vec![command("command-0")],
             documents: vec![document("trust-policy")],
         }],
