@@ -166,6 +166,8 @@ impl App {
     pub(crate) async fn seal_audit_log(&self) -> Result<(), StoreError> {
         let mut db = self.store.connection().await?;
         for (chain, fault) in self.sealer.seal(&mut db, self.clock.now_ms()).await? {
+            // Whatever name somebody wrote into the store.
+            let chain = chain.escape_debug();
             tracing::error!(audit.chain = %chain, error = %fault, "the audit log was tampered with: not sealing this chain");
         }
         Ok(())

@@ -4,11 +4,13 @@
 //!
 //! A running issuer seals each chain that grew, every minute and when it stops. It goes through the new rows first, and
 //! remembers what it sealed: while it runs, it seals no history that does not continue the one that it sealed before.
+//! Each time it looks at every chain's last seal and head, of chains that did not grow too: a seal that nobody with the key
+//! made says nothing about what is sealed.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::hmac;
+use tokio::sync::Mutex;
 
 use super::verify::{ChainFault, VerifyError, follow, told};
 use super::{Chain, Head};
@@ -55,6 +57,7 @@ fn message(chain: Chain, seq: i64, hash: &str, at_ms: i64) -> String {
 #[derive(Debug)]
 pub struct Sealer {
     key: SealKey,
+    /// Held while sealing: what is read of the store then is never older than what is remembered.
     sealed: Mutex<HashMap<Chain, Head>>,
 }
 
@@ -69,41 +72,63 @@ impl Sealer {
         &self.key
     }
 
-    /// Seals every chain that grew. Those that can't be sealed, with the reason; the others are.
-    pub async fn seal(&self, db: &mut Connection, now_ms: i64) -> Result<Vec<(Chain, ChainFault)>, StoreError> {
+    /// Seals every chain that grew. Says which chains have a last seal or head that is not in order, or can't be sealed, with
+    /// the reason; the others are sealed.
+    pub async fn seal(&self, db: &mut Connection, now_ms: i64) -> Result<Vec<(String, ChainFault)>, StoreError> {
+        let mut sealed = self.sealed.lock().await;
+        let ends = audit_seals::ends(db).await?;
         let mut faults = Vec::new();
-        for (chain, head) in audit_seals::unsealed(db).await? {
-            match self.seal_chain(db, chain, head, now_ms).await {
-                Ok(()) => {}
-                Err(VerifyError::Broken(fault)) => faults.push((chain, fault)),
+        let mut there = HashSet::with_capacity(ends.len());
+        for (name, end) in ends {
+            let Ok(chain) = name.parse::<Chain>() else {
+                faults.push((name.clone(), ChainFault::NoChain { name }));
+                continue;
+            };
+            there.insert(chain);
+            let done = match end {
+                Ok(end) => self.seal_chain(db, chain, end, sealed.get(&chain).copied(), now_ms).await,
+                Err(error) => Err(told(0, error)),
+            };
+            match done {
+                Ok(Some(head)) => drop(sealed.insert(chain, head)),
+                Ok(None) => {}
+                Err(VerifyError::Broken(fault)) => faults.push((name, fault)),
                 Err(VerifyError::Store(error)) => return Err(error),
             }
+        }
+        for (chain, head) in sealed.iter().filter(|(chain, _)| !there.contains(chain)) {
+            faults.push((chain.to_string(), ChainFault::SealGone { seq: head.seq }));
         }
         Ok(faults)
     }
 
-    async fn seal_chain(&self, db: &mut Connection, chain: Chain, head: Head, now_ms: i64) -> Result<(), VerifyError> {
-        let last = audit_seals::last(db, chain).await.map_err(|error| told(0, error))?;
-        if let Some(seal) = &last
-            && !self.key.made(chain, seal)
-        {
-            return Err(ChainFault::ForgedSeal { seq: seal.seq }.into());
-        }
-        let in_store = last.map(|seal| {
-            let hash = seal.hash.parse().map_err(|_| ChainFault::ForgedSeal { seq: seal.seq })?;
-            Ok::<Head, ChainFault>(Head { seq: seal.seq, hash })
-        });
-        let in_store = in_store.transpose()?;
-        let remembered = self.remembered().get(&chain).copied();
+    /// Seals a chain where it grew. The head that it sealed.
+    pub(super) async fn seal_chain(
+        &self,
+        db: &mut Connection,
+        chain: Chain,
+        audit_seals::End { head, seal }: audit_seals::End,
+        remembered: Option<Head>,
+        now_ms: i64,
+    ) -> Result<Option<Head>, VerifyError> {
+        let in_store = seal.map(|seal| self.sealed_by(chain, &seal)).transpose()?;
         if let Some(remembered) = remembered
             && in_store.is_none_or(|seal| seal.seq < remembered.seq)
         {
             return Err(ChainFault::SealGone { seq: remembered.seq }.into());
         }
+        if let Some(seal) = in_store
+            && seal.seq > head.seq
+        {
+            return Err(ChainFault::SealedRowGone { seq: seal.seq, last: head.seq }.into());
+        }
         let mut at = remembered.or(in_store).unwrap_or(Head::EMPTY);
         let fits = |at: Head| in_store.is_none_or(|seal| seal.seq != at.seq || seal.hash == at.hash);
-        if !fits(at) {
-            return Err(ChainFault::NotAsSealed { seq: at.seq }.into());
+        if !fits(at) || !fits(head) {
+            return Err(ChainFault::NotAsSealed { seq: if fits(at) { head.seq } else { at.seq } }.into());
+        }
+        if in_store.unwrap_or(Head::EMPTY) == head {
+            return Ok(None);
         }
         while at.seq < head.seq {
             let rows = audit::page(db, chain, at.seq, PAGE).await.map_err(|error| told(at.seq, error))?;
@@ -117,15 +142,23 @@ impl Sealer {
                 }
             }
         }
-        if at.hash != head.hash {
+        if at != head {
             return Err(ChainFault::OtherHead { seq: at.seq }.into());
         }
-        audit_seals::insert(db, chain, &self.key.seal(chain, head, now_ms)).await.map_err(VerifyError::Store)?;
-        self.remembered().insert(chain, head);
-        Ok(())
+        let made = audit_seals::insert(db, chain, &self.key.seal(chain, head, now_ms)).await;
+        // Another replica may have been first. So may somebody else.
+        match made.map_err(|error| told(head.seq, error))?.map(|seal| self.sealed_by(chain, &seal)).transpose()? {
+            None => Err(ChainFault::SealGone { seq: head.seq }.into()),
+            Some(there) if there != head => Err(ChainFault::NotAsSealed { seq: head.seq }.into()),
+            Some(_) => Ok(Some(head)),
+        }
     }
 
-    fn remembered(&self) -> MutexGuard<'_, HashMap<Chain, Head>> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What a seal seals, where it was made with the key.
+    fn sealed_by(&self, chain: Chain, seal: &StoredSeal) -> Result<Head, ChainFault> {
+        match seal.hash.parse() {
+            Ok(hash) if self.key.made(chain, seal) => Ok(Head { seq: seal.seq, hash }),
+            _ => Err(ChainFault::ForgedSeal { seq: seal.seq }),
+        }
     }
 }

@@ -191,6 +191,6 @@ async fn run_verify(arguments: &Verify, store: &Store, mut context: Context<'_>)
 async fn seal(db: &mut Connection, key: SealKey, now_ms: i64) -> anyhow::Result<()> {
     match Sealer::new(key).seal(db, now_ms).await?.first() {
         None => Ok(()),
-        Some((chain, fault)) => anyhow::bail!("the chain {chain} can't be sealed: {fault}"),
+        Some((chain, fault)) => anyhow::bail!("the chain {} can't be sealed: {fault}", chain.escape_debug()),
     }
 }

@@ -178,3 +178,18 @@ async fn used_assertions_are_forgotten_once_they_expired_and_ten_minutes_of_stea
     assert_eq!(used_assertions::taken(&mut db, &[&a, &b, &c]).await.unwrap(), HashSet::from([b, c]));
     assert!(used_assertions::insert(&mut db, &a).await.unwrap());
 }
+
+#[tokio::test]
+async fn assertions_that_were_taken_are_looked_up_one_by_one_however_many_there_are() {
+    let (_directory, _path, store) = scratch().await;
+    let mut db = store.connection().await.unwrap();
+    for size in [1, 2, 128] {
+        let sql = format!("EXPLAIN QUERY PLAN {}", used_assertions::taken_sql(size));
+        let rows: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *db).await.unwrap();
+        let plan: Vec<String> = rows.into_iter().map(|row| row.3).collect();
+        let looked_up = "SEARCH used USING PRIMARY KEY (keep_until_ms=? AND digest=?)";
+        assert!(plan.iter().any(|step| step == looked_up), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN used")), "{plan:?}");
+    }
+}

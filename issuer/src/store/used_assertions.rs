@@ -50,11 +50,7 @@ pub async fn insert_all(db: &mut Connection, assertions: &[&UsedAssertion]) -> R
 pub async fn taken(db: &mut Connection, assertions: &[&UsedAssertion]) -> Result<HashSet<UsedAssertion>, StoreError> {
     let mut taken = HashSet::new();
     for (slice, size) in bulk::slices(assertions) {
-        let sql = format!(
-            "SELECT keep_until_ms, digest FROM used_assertions WHERE (keep_until_ms, digest) IN (VALUES {})",
-            bulk::placeholders(size, 2)
-        );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        let mut query = sqlx::query_as(AssertSqlSafe(taken_sql(size)));
         for assertion in slice {
             query = query.bind(assertion.keep_until_ms).bind(assertion.digest.to_string());
         }
@@ -67,6 +63,16 @@ pub async fn taken(db: &mut Connection, assertions: &[&UsedAssertion]) -> Result
         }
     }
     Ok(taken)
+}
+
+/// The statement of [`taken`]: a look at the primary key for each. `SQLite` keeps the order of a CROSS JOIN, so that it can't
+/// go through all rows instead, as versions of it do for `(keep_until_ms, digest) IN (VALUES …)`.
+pub(super) fn taken_sql(size: usize) -> String {
+    format!(
+        "SELECT used.keep_until_ms, used.digest FROM (VALUES {}) AS asked CROSS JOIN used_assertions AS used \
+         WHERE used.keep_until_ms = asked.column1 AND used.digest = asked.column2",
+        bulk::placeholders(size, 2)
+    )
 }
 
 /// How many rows one sweep looks at: a few milliseconds, for which writers wait.

@@ -1,3 +1,5 @@
+mod seals;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
