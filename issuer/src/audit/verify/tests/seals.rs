@@ -31,7 +31,7 @@ impl Sealed {
     }
 
     async fn seal_with(&self, sealer: &Sealer) -> Vec<(String, ChainFault)> {
-        sealer.seal(&mut *self.scratch.store.connection().await.unwrap(), NOW_MS).await.unwrap()
+        sealer.seal(&mut self.scratch.store.connection().await.unwrap(), NOW_MS).await.unwrap()
     }
 
     /// What it says of the org's chain, and of no other.
@@ -43,7 +43,7 @@ impl Sealed {
     }
 
     async fn last_seal(&self, chain: Chain) -> i64 {
-        audit_seals::last(&mut *self.scratch.store.connection().await.unwrap(), chain).await.unwrap().unwrap().seq
+        audit_seals::last(&mut self.scratch.store.connection().await.unwrap(), chain).await.unwrap().unwrap().seq
     }
 }
 
