@@ -68,6 +68,7 @@ impl Issuer {
             }
             None => None,
         };
+        KeyVault::check_master_key(&config.keys).await.map_err(crate::Error::from)?;
         let publishing = Publishing::open(&config.publication, &clock).await.map_err(crate::Error::from)?;
         let store = open_store(&config.store.path).await?;
         let keyring = open_keys(&config, &store, &clock, lost_keys).await?;

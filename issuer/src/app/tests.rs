@@ -106,4 +106,10 @@ async fn a_start_that_fails_makes_neither_store_nor_key() {
     assert!(metrics.contains("metrics.listen"), "{metrics}");
     let ca_file = fails(&|config| config.publication.ca_file = Some(directory.path().join("no-ca.pem"))).await;
     assert!(ca_file.contains("publication.ca_file"), "{ca_file}");
+    let missing = directory.path().join("no-master.key");
+    let source = crate::keyring::MasterKeySource::File(missing.clone());
+    let master_key = fails(&|config| config.keys.master_key = source.clone()).await;
+    assert!(master_key.contains(missing.to_str().unwrap()), "{master_key}");
+    let previous = fails(&|config| config.keys.previous_master_key = Some(source.clone())).await;
+    assert!(previous.contains(missing.to_str().unwrap()), "{previous}");
 }

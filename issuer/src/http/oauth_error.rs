@@ -6,9 +6,9 @@ use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AU
 use axum::response::{IntoResponse, Response};
 use driftwise_contract::wire::{OAuthError, OAuthErrorCode};
 
-use super::problem::{BUSY_RETRY_AFTER_S, retry_after_s};
+use super::problem::{BUSY_RETRY_AFTER_S, STORE_MOVED, retry_after_s};
 use crate::Error;
-use crate::audit::RefusalReason;
+use crate::audit::{LedgerFault, RefusalReason};
 
 /// A refusal of the token endpoint.
 #[derive(Debug)]
@@ -77,6 +77,10 @@ impl From<Error> for TokenRefusal {
             Error::Busy => Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}")),
             Error::Ledger(fault) if fault.is_passing() => {
                 Self::new(OAuthErrorCode::TemporarilyUnavailable, format!("{error}{hint}"))
+            }
+            // The path is for the log, which the ledger wrote.
+            Error::Ledger(LedgerFault::Store(fault)) if fault.is_moved() => {
+                Self::new(OAuthErrorCode::TemporarilyUnavailable, STORE_MOVED)
             }
             // A key set that is being made or published: the next token may be there in a moment.
             Error::Keyring(fault) if fault.stops_signing() => {

@@ -12,8 +12,11 @@ use driftwise_contract::wire;
 
 use super::web::private_page;
 use crate::Error;
+use crate::audit::LedgerFault;
 use crate::federation::AssertionFault;
 
+/// What callers are told while the store is not where it was opened.
+pub(super) const STORE_MOVED: &str = "the issuer can't write its audit log, so no token leaves; its own log says why";
 const BUSY: &str = "temporarily_unavailable";
 /// When to come back to a busy issuer, in seconds: its queues empty within one.
 pub(super) const BUSY_RETRY_AFTER_S: &str = "1";
@@ -279,6 +282,11 @@ impl From<Error> for Problem {
             | Error::AccountUnknown { .. } => Self::not_found(),
             Error::Ledger(fault) if fault.is_passing() => {
                 told(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer is busy")
+            }
+            // The path is for the log, which the ledger wrote.
+            Error::Ledger(LedgerFault::Store(fault)) if fault.is_moved() => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, BUSY, "The issuer can't write its audit log")
+                    .detail(STORE_MOVED)
             }
             Error::OrgWithoutIssuer(_) => {
                 told(StatusCode::CONFLICT, "org_without_issuer", "The org has no issuer of its own")

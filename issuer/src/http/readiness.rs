@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::app::App;
+use crate::clock::Clock;
 
 /// How long the store's answer holds.
 const STORE_HOLDS: Duration = Duration::from_secs(1);
@@ -13,7 +14,7 @@ const STORE_HOLDS: Duration = Duration::from_secs(1);
 /// What was found last.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
-    /// When the store was asked, by the clock's uptime, and whether it was in order. Held while it is asked: who comes meanwhile
+    /// When the store answered, by the clock's uptime, and whether it was in order. Held while it is asked: who comes meanwhile
     /// waits for the same answer.
     store: tokio::sync::Mutex<Option<(Duration, Result<(), String>)>>,
     /// What the log was told last; ready at the start.
@@ -68,22 +69,49 @@ impl Readiness {
             let reason = "the last audit rows could not be written; the error of that commit says why";
             return Err((Part::AuditLog, reason.to_owned()));
         }
-        let mut store = self.store.lock().await;
-        let now = app.clock().uptime();
-        if let Some((asked_at, answer)) = &*store
-            && now.checked_sub(*asked_at).is_some_and(|age| age < STORE_HOLDS)
-        {
-            return answer.clone().map_err(|reason| (Part::Store, reason));
-        }
-        let answer = app.store().check().await.map_err(|error| error.to_string());
-        *store = Some((now, answer.clone()));
+        let answer = self.ask(app.clock(), async || app.store().check().await.map_err(|error| error.to_string())).await;
         answer.map_err(|reason| (Part::Store, reason))
+    }
+
+    /// The store's answer, which holds for a second from when it came: a slow one is an answer to all who waited for it.
+    async fn ask(&self, clock: &dyn Clock, check: impl AsyncFnOnce() -> Result<(), String>) -> Result<(), String> {
+        let mut store = self.store.lock().await;
+        if let Some((answered_at, answer)) = &*store
+            && clock.uptime().checked_sub(*answered_at).is_some_and(|age| age < STORE_HOLDS)
+        {
+            return answer.clone();
+        }
+        let answer = check().await;
+        *store = Some((clock.uptime(), answer.clone()));
+        answer
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::clock::TurnedClock;
+
+    #[tokio::test]
+    async fn a_slow_answer_is_the_answer_to_all_who_waited_for_it() {
+        let (readiness, clock, asked) = (Readiness::default(), TurnedClock::at(1_800_000_000_000), AtomicUsize::new(0));
+        let ask = || {
+            readiness.ask(&*clock, async || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                // The others come to wait meanwhile.
+                tokio::task::yield_now().await;
+                clock.advance(10_000);
+                Err("locked".to_owned())
+            })
+        };
+        let answers = tokio::join!(ask(), ask(), ask());
+        let locked = || Err("locked".to_owned());
+        assert_eq!((answers, asked.load(Ordering::Relaxed)), ((locked(), locked(), locked()), 1));
+        clock.advance(1_000);
+        assert_eq!((ask().await, asked.load(Ordering::Relaxed)), (locked(), 2));
+    }
 
     #[test]
     fn the_log_is_told_of_changes_only() {

@@ -155,7 +155,19 @@ impl KeyVault {
         .await
     }
 
-    /// The same, made where none is configured and no key was sealed yet. The caller knows that none was.
+    /// Whether the configured master keys can be read, before anything is made that needs them. One that lies in the key
+    /// directory is not asked for: the first start makes it.
+    pub async fn check_master_key(keys: &Keys) -> Result<(), KeyringError> {
+        let directory = KeyDirectory::new(&keys.directory);
+        let sources = [Some(keys.master_key.clone()), keys.previous_master_key.clone()];
+        blocking(move || {
+            let configured = sources.iter().flatten().filter(|source| !matches!(source, MasterKeySource::KeyDirectory));
+            configured.map(|source| source.load(&directory).map(drop)).collect()
+        })
+        .await
+    }
+
+    /// The same as [`Self::master_keys`], made where none is configured and no key was sealed yet. The caller knows that none was.
     async fn master_keys_or_new(&self) -> Result<MasterKeys, KeyringError> {
         let this = self.clone();
         blocking(move || {

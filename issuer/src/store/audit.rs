@@ -69,6 +69,31 @@ pub async fn heads(db: &mut Connection, chains: &[Chain]) -> Result<HashMap<Chai
     Ok(heads)
 }
 
+/// Those of these chains, each named once, whose log goes on beyond their head: nothing can be added to them.
+pub async fn beyond_heads(db: &mut Connection, chains: &[Chain]) -> Result<Vec<Chain>, StoreError> {
+    let mut beyond = Vec::new();
+    for (slice, size) in bulk::slices(chains) {
+        let sql = format!(
+            "SELECT asked.column1 FROM (VALUES {}) AS asked LEFT JOIN audit_heads ON audit_heads.chain = asked.column1 \
+             WHERE EXISTS (SELECT 1 FROM audit_log WHERE audit_log.chain = asked.column1 \
+             AND audit_log.seq > COALESCE(audit_heads.seq, 0))",
+            bulk::placeholders(size, 1)
+        );
+        let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+        for chain in slice {
+            query = query.bind(chain.to_string());
+        }
+        for _ in slice.len()..size {
+            query = query.bind(None::<String>);
+        }
+        let rows: Vec<String> = query.fetch_all(&mut *db).await?;
+        for chain in rows {
+            beyond.push(parse("audit_log.chain", &chain)?);
+        }
+    }
+    Ok(beyond)
+}
+
 /// Adds rows. They follow the heads that [`heads`] told in the same transaction.
 pub async fn insert(db: &mut Connection, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
     for (slice, size) in bulk::slices(rows) {

@@ -157,6 +157,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the store's file is no longer the one at its path.
+    pub fn is_moved(&self) -> bool {
+        matches!(self, Self::Moved { .. })
+    }
+
     /// Whether a row holds what is never written there, rather than that the store failed.
     pub fn is_unreadable(&self) -> bool {
         matches!(
@@ -261,6 +266,11 @@ impl Store {
         let mut connection = self.connection().await?;
         // A statement that reads the file: SELECT 1 would not.
         sqlx::query("SELECT id FROM orgs LIMIT 1").fetch_optional(&mut *connection).await?;
+        self.check_place()
+    }
+
+    /// Whether the open file is still the one at its path. Looks at the directory alone, in microseconds.
+    pub fn check_place(&self) -> Result<(), StoreError> {
         if identity(&self.file.path) != self.file.identity {
             return Err(StoreError::Moved { path: self.file.path.clone() });
         }

@@ -7,18 +7,22 @@
 //!   there is never a token without its row.
 //! - The same transaction takes the client assertion, so that each counts once whichever process sees it, and compares the
 //!   authority's version, so that a token decided by old look-ups does not leave after a revocation.
+//! - Each second the writer looks whether the store still lies at its path: rows in a file that was moved away or replaced would
+//!   be lost, so nothing is committed to it.
+//! - A chain that nothing can be added to costs its own entries, not those of other chains: see [`apart`].
 //! - The queue is bounded. Who finds it full gets [`LedgerFault::Busy`] at once.
 //! - The writer waits up to 10 ms for more rows, but only while many requests are known to be on the way
 //!   ([`Ledger::on_the_way`]); a lone request never waits for others.
 //! - Refusals ([`Ledger::refused`]) are rows too, at a bounded rate: see [`refusals`].
 
+mod apart;
 mod assertion;
 mod refusals;
 mod writer;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -168,7 +172,8 @@ impl Ledger {
             clock,
             metrics: OnceLock::new(),
         });
-        let writer = Writer { store, entries, stopped, shared: shared.clone(), try_every };
+        let in_place_at = Mutex::default();
+        let writer = Writer { store, entries, stopped, shared: shared.clone(), try_every, in_place_at };
         tokio::spawn(async move {
             writer.run().await;
             drop(ended);

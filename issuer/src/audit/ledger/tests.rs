@@ -239,6 +239,59 @@ async fn a_row_that_breaks_a_rule_fails_alone() {
 }
 
 #[tokio::test]
+async fn a_broken_chain_leaves_the_others_their_common_commit() {
+    let scratch = Scratch::new().await;
+    let ledger = scratch.ledger().await;
+    let metrics = Arc::new(Metrics::default());
+    ledger.report_to(&metrics);
+    let (broken, sound) = (Chain::Org(scratch.org), Chain::Org(OrgId::from_uuid(Uuid::new_v4())));
+    for _ in 0..3 {
+        ledger.commit(scratch.entry(broken)).await.unwrap();
+    }
+    // Someone set the head back: the next row would stand where there is one already.
+    let mut db = scratch.store.connection().await.unwrap();
+    run(&mut db, "DROP TRIGGER audit_heads_only_advance").await;
+    run(&mut db, "UPDATE audit_heads SET seq = 2").await;
+    let entries = (0..90).map(|number| scratch.entry([Chain::Platform, broken, sound][number % 3])).collect();
+    let outcomes = commit_all(&ledger, entries).await;
+    for (number, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(outcome.is_ok(), number % 3 != 1, "{number}: {outcome:?}");
+    }
+    assert_eq!(scratch.checked_rows(Chain::Platform).await.len(), 30);
+    assert_eq!(scratch.checked_rows(sound).await.len(), 30);
+    assert_eq!(scratch.rows(broken).await.len(), 3);
+    assert!(metrics.audit.failed_commits.get() < 10, "one failure of a batch, not one of each entry");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_committed_to_a_store_that_was_moved_away_or_replaced() {
+    let scratch = Scratch::new().await;
+    let own = scratch.store.with_own_connection().await.unwrap();
+    let clock = TurnedClock::at(NOW_MS);
+    let ledger = Ledger::start_over(own, clock.clone(), Duration::from_millis(20));
+    ledger.commit(scratch.entry(Chain::Platform)).await.unwrap();
+    let (path, aside) = (scratch.directory.path().join("issuer.db"), scratch.directory.path().join("aside.db"));
+    std::fs::rename(&path, &aside).unwrap();
+    clock.advance(1_000);
+    let is_refused = async || {
+        let outcome = ledger.commit(scratch.entry(Chain::Platform)).await;
+        assert!(matches!(&outcome, Err(LedgerFault::Store(fault)) if fault.is_moved()), "{outcome:?}");
+        assert!(!ledger.is_writing());
+    };
+    is_refused().await;
+    std::fs::copy(&aside, &path).unwrap();
+    is_refused().await;
+    assert_eq!(scratch.checked_rows(Chain::Platform).await.len(), 1);
+    std::fs::rename(&aside, &path).unwrap();
+    while !ledger.is_writing() {
+        tokio::task::yield_now().await;
+    }
+    ledger.commit(scratch.entry(Chain::Platform)).await.unwrap();
+    assert_eq!(scratch.checked_rows(Chain::Platform).await.len(), 2);
+}
+
+#[tokio::test]
 async fn what_waits_at_a_stop_is_committed_and_what_comes_after_is_refused() {
     let scratch = Scratch::new().await;
     let ledger = scratch.ledger().await;

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -34,13 +34,18 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// [`TRY_EVERY`], but for tests.
     pub(super) try_every: Duration,
+    /// When the store was last seen to lie at its path, by the clock's uptime.
+    pub(super) in_place_at: Mutex<Option<Duration>>,
 }
 
 /// How often a writer whose commit failed tries whether the store can be written again.
 pub(super) const TRY_EVERY: Duration = Duration::from_secs(5);
 
+/// How long the store counts as lying where it was seen.
+const IN_PLACE_FOR: Duration = Duration::from_secs(1);
+
 /// How an entry fared in a transaction that committed.
-type Outcome = Result<Position, LedgerFault>;
+pub(super) type Outcome = Result<Position, LedgerFault>;
 
 impl Writer {
     /// Until it is stopped, or nobody can send any more; then what waits is still committed.
@@ -117,18 +122,8 @@ impl Writer {
         }
         let outcomes = match self.try_write(batch).await {
             Ok(outcomes) => outcomes,
-            // One entry that can't be must not take the others along: each gets a transaction of its own.
-            Err(error) if batch.len() > 1 && is_of_one_entry(&error) => {
-                tracing::warn!(error = %error, rows = batch.len(), "an audit row was refused; committing one by one");
-                let mut outcomes = Vec::with_capacity(batch.len());
-                for entry in batch.chunks(1) {
-                    outcomes.push(match self.try_write(entry).await {
-                        Ok(mut outcome) => outcome.pop().unwrap_or(Err(LedgerFault::Stopped)),
-                        Err(error) => Err(self.failed(error, 1)),
-                    });
-                }
-                outcomes
-            }
+            // One entry that can't be must not take the others along.
+            Err(error) if batch.len() > 1 && is_of_one_entry(&error) => self.write_apart(batch, &error).await,
             Err(error) => {
                 let fault = self.failed(error, batch.len());
                 vec![Err(fault); batch.len()]
@@ -148,7 +143,7 @@ impl Writer {
         }
     }
 
-    fn failed(&self, error: WriteFault, rows: usize) -> LedgerFault {
+    pub(super) fn failed(&self, error: WriteFault, rows: usize) -> LedgerFault {
         if let Some(metrics) = self.shared.metrics() {
             metrics.failed_commits.inc();
         }
@@ -160,7 +155,7 @@ impl Writer {
     }
 
     /// A panic costs this batch, not the writer.
-    async fn try_write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, WriteFault> {
+    pub(super) async fn try_write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, WriteFault> {
         match AssertUnwindSafe(self.write(batch)).catch_unwind().await {
             Ok(done) => {
                 // A refused row says nothing of the store.
@@ -177,6 +172,7 @@ impl Writer {
     /// ready would never become ready.
     async fn try_store(&self) {
         let written = async {
+            self.store.check_place()?;
             let mut tx = self.store.begin().await?;
             key_catalogue::lock(&mut tx).await?;
             tx.commit().await
@@ -185,6 +181,20 @@ impl Writer {
             tracing::info!("the store can be written again");
             self.shared.failing.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Rows in a file that was moved away or replaced are lost to whoever looks at the store's path, and so is the memory of
+    /// its assertions. Looked at once a second; again at once where it was not in place.
+    fn check_place(&self) -> Result<(), StoreError> {
+        let now = self.shared.clock.uptime();
+        let mut seen_at = self.in_place_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = seen_at.and_then(|at| now.checked_sub(at)).is_some_and(|age| age < IN_PLACE_FOR);
+        if !holds {
+            *seen_at = None;
+            self.store.check_place()?;
+            *seen_at = Some(now);
+        }
+        Ok(())
     }
 
     /// A transaction in which the assertions of a batch are taken, and why each entry may not be, or none.
@@ -213,6 +223,7 @@ impl Writer {
     async fn write(&self, batch: &[Pending]) -> Result<Vec<Outcome>, StoreError> {
         #[cfg(test)]
         assert!(!batch.iter().any(|entry| entry.panics), "told to");
+        self.check_place()?;
         let (mut tx, refusals) = self.admit(batch).await?;
         let mut heads = heads(&mut tx, batch).await?;
         let mut rows = Vec::with_capacity(batch.len());
@@ -272,7 +283,7 @@ async fn heads(db: &mut Connection, batch: &[Pending]) -> Result<HashMap<Chain, 
 }
 
 #[derive(Debug, thiserror::Error)]
-enum WriteFault {
+pub(super) enum WriteFault {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the writer panicked")]
@@ -280,7 +291,7 @@ enum WriteFault {
 }
 
 /// Whether the fault may lie with one entry: a constraint, or a panic. A full disk is a fault of all.
-fn is_of_one_entry(error: &WriteFault) -> bool {
+pub(super) fn is_of_one_entry(error: &WriteFault) -> bool {
     match error {
         WriteFault::Store(error) => error.is_constraint(),
         WriteFault::Panic => true,
