@@ -161,8 +161,9 @@ impl KeyVault {
         let directory = KeyDirectory::new(&keys.directory);
         let sources = [Some(keys.master_key.clone()), keys.previous_master_key.clone()];
         blocking(move || {
-            let configured = sources.iter().flatten().filter(|source| !matches!(source, MasterKeySource::KeyDirectory));
-            configured.map(|source| source.load(&directory).map(drop)).collect()
+            let mut configured =
+                sources.iter().flatten().filter(|source| !matches!(source, MasterKeySource::KeyDirectory));
+            configured.try_for_each(|source| source.load(&directory).map(drop))
         })
         .await
     }

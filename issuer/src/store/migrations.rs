@@ -1,4 +1,5 @@
-//! The schema's history. A migration is safe beside the version before it, and never changes once released.
+//! The schema's history. A migration is safe beside the version before it, and never changes once released. One that is not safe
+//! says so in docs/operations/running.md ("Stop, restart, upgrade"): so far 15 alone, whose table the version before can't write.
 
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};

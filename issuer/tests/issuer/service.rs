@@ -5,16 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use driftwise_contract::claims::TrustForm;
+use driftwise_issuer::accounts::ApiKeyScope;
 use driftwise_issuer::config::{Config, TlsFiles};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::harness::TestIssuer;
+use crate::harness::{TestIssuer, TestKey};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -300,6 +303,31 @@ async fn an_issuer_whose_keys_are_stale_is_not_ready() {
         }
     }
     panic!("it stays ready with stale keys");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_issuer_whose_store_was_moved_away_gives_no_tokens() {
+    let issuer = issuer(|_| {}).await;
+    let org = issuer.org("Acme").await;
+    let account = issuer.account(&org, "123456789012", TrustForm::SessionTag).await;
+    let agent = issuer.agent(&org, TestKey::p256()).await;
+    let key = issuer.api_key(&org, &[ApiKeyScope::CreateFederationToken]).await.reveal();
+    let here = org.id.to_string();
+    let role = serde_json::json!({"role_arn": account.role_arn()});
+    let by_agent = async || issuer.ask_token(&issuer.assertion(&agent), account.role_arn().as_str()).await;
+    let by_key = async || issuer.ask_by_key(key.expose_secret(), &here, &role).await;
+    assert_eq!((by_agent().await.status().as_u16(), by_key().await.status().as_u16()), (200, 200));
+    let store = issuer.directory.path().join("issuer.db");
+    let aside = issuer.directory.path().join("aside.db");
+    std::fs::rename(&store, &aside).unwrap();
+    issuer.clock.advance(1);
+    for response in [by_agent().await, by_key().await] {
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key("retry-after"));
+        let text = response.text().await.unwrap();
+        assert!(text.contains("temporarily_unavailable") && !text.contains("issuer.db"), "{text}");
+    }
 }
 
 #[tokio::test]
