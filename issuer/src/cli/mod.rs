@@ -264,6 +264,14 @@ mod tests {
     }
 
     #[test]
+    fn a_kid_may_begin_with_a_hyphen() {
+        for kid in ["-Xw8Pn3vQkq1yYd0sJtU2hGm5bRzLc7aTe9fKo4iNwM", "--help3vQkq1yYd0sJtU2hGm5bRzLc7aTe9fKo4iNwM"] {
+            let parsed = Arguments::try_parse_from(["driftwise-issuer", "keys", "revoke", kid, "--dry-run"]);
+            assert!(parsed.is_ok_and(|arguments| matches!(arguments.command, Command::Keys(_))), "{kid}");
+        }
+    }
+
+    #[test]
     fn errors_come_with_a_hint() {
         let mut text = Vec::new();
         let org = "0198c5e2-7c1a-7b3e-9d52-6f0e5a4b3c21".parse().unwrap();

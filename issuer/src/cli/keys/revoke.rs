@@ -21,6 +21,8 @@ use crate::store::replicas::ReplicaRow;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
     /// The key, as `keys list` shows it
+    // One kid in 64 begins with a hyphen: base64url has it.
+    #[arg(allow_hyphen_values = true)]
     kid: Kid,
     /// Do it without asking
     #[arg(long)]
